@@ -1,0 +1,52 @@
+"""What a student's function must satisfy, unit by unit, and the mistakes it must not make.
+
+One module a unit. Each lists its checks in ``CHECKS``; a check is called ``unit.function``.
+"""
+
+import difflib
+import importlib
+from collections.abc import Iterator
+
+from course_lib.checks.definition import Case, Check, Finding, Property
+from course_lib.checks.evaluate import Result, evaluate
+from course_lib.checks.properties import agrees, difference, gradients_agree
+from course_lib.checks.subject import StudentError, Subject
+
+UNITS = ("start", "classical_inpainting")
+
+__all__ = [
+    "UNITS",
+    "Case",
+    "Check",
+    "Finding",
+    "Property",
+    "Result",
+    "StudentError",
+    "Subject",
+    "agrees",
+    "all_checks",
+    "difference",
+    "evaluate",
+    "find_check",
+    "gradients_agree",
+]
+
+
+def all_checks() -> Iterator[Check]:
+    """Every check of every unit, in the order of the course."""
+    for unit in UNITS:
+        yield from importlib.import_module(f"course_lib.checks.{unit}").CHECKS
+
+
+def find_check(name: str) -> Check:
+    """Return the check called ``name``; raise ``LookupError`` with the nearest names if none is.
+
+    >>> find_check("start.psnr").points
+    4
+    """
+    known = {each.name: each for each in all_checks()}
+    if name in known:
+        return known[name]
+    near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.4)
+    meant = f" Did you mean {' or '.join(near)}?" if near else ""
+    raise LookupError(f"there is no check called {name!r}.{meant}")

@@ -1,0 +1,80 @@
+"""Every check accepts its reference, and rejects every mutant and the untouched skeleton."""
+
+import time
+
+import pytest
+import torch
+
+from course_lib.checks import Subject, all_checks, evaluate, find_check
+
+CHECKS = list(all_checks())
+MUTANTS = [
+    pytest.param(each, name, id=f"{each.name}-{name}") for each in CHECKS for name in each.mutants
+]
+
+
+def unfinished(*_inputs):
+    raise NotImplementedError
+
+
+@pytest.mark.parametrize("each", CHECKS, ids=lambda each: each.name)
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_reference_earns_all_points(each, seed):
+    result = evaluate(each, Subject(each.reference), seed)
+    assert result.passed, result.summary()
+    assert result.earned == each.points > 0
+
+
+@pytest.mark.parametrize(
+    ("each", "mutant"), MUTANTS, ids=lambda value: getattr(value, "name", value)
+)
+def test_mutant_is_rejected_with_any_seed(each, mutant):
+    for seed in (0, 1):
+        result = evaluate(each, Subject(each.mutants[mutant]), seed)
+        assert not result.passed, f"{each.name} accepts the mutant '{mutant}' with seed {seed}"
+        assert result.earned < each.points
+        assert result.findings[0].message
+
+
+@pytest.mark.parametrize("each", CHECKS, ids=lambda each: each.name)
+def test_skeleton_earns_nothing_and_is_called_unfinished(each):
+    result = evaluate(each, Subject(unfinished))
+    assert result.earned == 0
+    assert {finding.kind for finding in result.findings} == {"not written yet"}
+
+
+@pytest.mark.parametrize("each", CHECKS, ids=lambda each: each.name)
+def test_different_mistakes_get_different_messages(each):
+    assert len(each.mutants) >= 4
+    told = [evaluate(each, Subject(mutant)) for mutant in each.mutants.values()]
+    texts = {tuple((f.message, f.came, f.case) for f in result.findings) for result in told}
+    assert len(texts) == len(each.mutants)
+
+
+@pytest.mark.parametrize("each", CHECKS, ids=lambda each: each.name)
+def test_check_is_seeded(each):
+    mutant = next(iter(each.mutants.values()))
+    first, again = (evaluate(each, Subject(mutant), seed=5).summary() for _ in range(2))
+    assert first == again
+
+
+@pytest.mark.parametrize("each", CHECKS, ids=lambda each: each.name)
+def test_properties_name_cases_that_exist(each):
+    names = {case.name for case in each.cases(torch.Generator().manual_seed(0))}
+    for one in each.properties:
+        assert one.points > 0
+        assert set(one.cases or ()) <= names, f"{each.name}: {one.name}"
+
+
+@pytest.mark.parametrize("each", CHECKS, ids=lambda each: each.name)
+def test_check_is_quick(each):
+    """A bound far above the 2 s that benchmarks/checks.py reports: it catches a hang only."""
+    evaluate(each, Subject(each.reference))
+    start = time.perf_counter()
+    evaluate(each, Subject(each.reference))
+    assert time.perf_counter() - start < 8
+
+
+def test_unknown_name_suggests_the_nearest():
+    with pytest.raises(LookupError, match=r"Did you mean start\.psnr"):
+        find_check("start.pnsr")

@@ -1,0 +1,160 @@
+"""Each way to get the form of an answer wrong has its own message."""
+
+import contextlib
+
+import numpy as np
+import pytest
+import torch
+
+from course_lib.checks import Case, Check, Subject, agrees, evaluate, gradients_agree
+from course_lib.checks.deadline import OutOfTime, deadline
+from course_lib.checks.properties import difference
+from course_lib.checks.subject import copy_of, unchanged
+
+
+def double(x):
+    return 2 * x
+
+
+def _cases(generator):
+    return [Case("three numbers", (torch.rand(3, generator=generator),))]
+
+
+DOUBLE = Check("test.double", double, _cases, (agrees(2), gradients_agree(1)), {})
+
+
+def kind_and_message(function, seconds=10.0):
+    result = evaluate(DOUBLE, Subject(function, seconds))
+    assert not result.passed
+    return result.findings[0].kind, result.findings[0].message
+
+
+def raises(x):
+    return x[7] * 2
+
+
+def forgets_to_return(x):
+    2 * x
+
+
+def never_ends(x):
+    while True:
+        x = x + 1
+
+
+def swallows_everything(x):
+    while True:
+        with contextlib.suppress(Exception):
+            x = x + 1
+
+
+@pytest.mark.parametrize(
+    ("function", "kind", "words"),
+    [
+        (forgets_to_return, "nothing returned", "`return` missing"),
+        (lambda x: x.numpy() * 2, "wrong type", "numpy.ndarray; it should be a torch.Tensor"),
+        (lambda x: [2, 4, 6], "wrong type", "of type list"),
+        (lambda x: (2 * x)[None], "wrong shape", "(1, 3); it should be (3,)"),
+        (lambda x: (2 * x).sum(), "wrong shape", "shape ()"),
+        (lambda x: (2 * x).double(), "wrong dtype", "torch.float64; it should be torch.float32"),
+        (lambda x: (2 * x).to("meta"), "wrong device", "on meta; it should be on cpu"),
+        (lambda x: x / 0 * 0, "not finite", "NaN or infinite, the first at (0,)"),
+        (lambda x: x.mul_(2), "input changed in place", "argument `x` in place"),
+        (lambda: 1, "wrong arguments", "called with 1 arguments"),
+        (lambda x, y: x, "wrong arguments", "takes (x, y)"),
+        (raises, "raised an error", "IndexError"),
+    ],
+)
+def test_each_fault_has_its_own_message(function, kind, words):
+    came, message = kind_and_message(function)
+    assert came == kind
+    assert words in message
+
+
+def test_error_names_the_students_own_line():
+    _, message = kind_and_message(raises)
+    assert "return x[7] * 2" in message
+
+
+def test_error_inside_a_library_still_names_the_students_line():
+    def calls_torch(x):
+        return torch.nn.functional.conv2d(x, x)
+
+    _, message = kind_and_message(calls_torch)
+    assert "return torch.nn.functional.conv2d(x, x)" in message
+
+
+@pytest.mark.parametrize("function", [never_ends, swallows_everything])
+def test_endless_loop_is_stopped_and_asked_only_once(function):
+    kind, message = kind_and_message(function, seconds=0.3)
+    assert kind == "out of time"
+    assert "loop that never ends" in message
+
+
+def test_lost_gradient_costs_only_its_own_points():
+    result = evaluate(DOUBLE, Subject(lambda x: 2 * x.detach()))
+    assert result.earned == 2
+    assert result.findings[0].kind == "gradient lost"
+
+
+def test_wrong_gradient_with_right_values():
+    result = evaluate(DOUBLE, Subject(lambda x: x + x.detach()))
+    assert result.earned == 2
+    assert "gradient is wrong" in result.findings[0].message
+
+
+def test_unused_input_has_gradient_zero_not_a_crash():
+    weight = torch.ones(3, requires_grad=True)
+    result = evaluate(DOUBLE, Subject(lambda x: 2 * x.detach() * weight))
+    assert result.earned == 0 or result.findings[-1].message
+
+
+def test_scalar_never_broadcasts():
+    result = evaluate(DOUBLE, Subject(lambda x: torch.tensor(0.5)))
+    assert result.findings[0].kind == "wrong shape"
+
+
+def test_one_number_may_come_as_any_kind_of_integer():
+    check = Check("t.n", lambda x: 3, _cases, (agrees(1),), {})
+    for value in (3, np.int64(3), torch.tensor(3)):
+        assert evaluate(check, Subject(lambda x, v=value: v)).passed
+    for value in (3.0, True, "3", torch.tensor([3])):
+        assert not evaluate(check, Subject(lambda x, v=value: v)).passed
+
+
+def test_tuple_is_compared_value_by_value():
+    check = Check("t.t", lambda x: (x, 1), _cases, (agrees(1),), {})
+    assert evaluate(check, Subject(lambda x: (x.clone(), 1))).passed
+    wrong_length = evaluate(check, Subject(lambda x: (x.clone(),)))
+    assert wrong_length.findings[0].kind == "wrong length"
+    assert not evaluate(check, Subject(lambda x: (x + 1, 1))).passed
+
+
+def test_difference_reports_the_largest_error_and_counts():
+    wanted = torch.tensor([[0.0, 1.0], [2.0, torch.inf]])
+    assert difference(wanted.clone(), wanted) is None
+    came = torch.tensor([[0.0, 1.5], [2.0, torch.inf]])
+    found = difference(came, wanted)
+    assert found.came == "1.5 at (0, 1)"
+    assert "1 of 4 values are off" in found.message
+    assert difference(torch.full((2, 2), torch.nan), wanted) is not None
+
+
+def test_copies_share_nothing_and_keep_strides_and_generators():
+    x = torch.arange(6.0).reshape(2, 3).T
+    copy = copy_of(x)
+    assert copy.stride() == x.stride() and copy.data_ptr() != x.data_ptr()
+    generator = torch.Generator().manual_seed(3)
+    assert torch.equal(
+        torch.rand(2, generator=copy_of(generator)), torch.rand(2, generator=generator)
+    )
+    assert unchanged(torch.tensor([torch.nan]), torch.tensor([torch.nan]))
+    assert not unchanged([np.zeros(2)], [np.ones(2)])
+
+
+def test_deadline_is_off_after_the_block():
+    with deadline(0.05):
+        pass
+    with pytest.raises(OutOfTime), deadline(0.05):
+        while True:
+            pass
