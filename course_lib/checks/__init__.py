@@ -9,8 +9,9 @@ from collections.abc import Iterator
 
 from course_lib.checks.definition import Case, Check, Finding, Property
 from course_lib.checks.evaluate import Result, evaluate
+from course_lib.checks.form import StudentError
 from course_lib.checks.properties import agrees, difference, gradients_agree
-from course_lib.checks.subject import StudentError, Subject
+from course_lib.checks.subject import Subject
 
 # Unit to the module here that holds its checks, in the order of the course.
 UNITS = {

@@ -41,6 +41,10 @@ class Finding:
     case: str = ""
     pictures: Mapping[str, torch.Tensor] = field(default_factory=dict)
 
+    def told_as(self, other: "Finding") -> bool:
+        """Whether a reader who was told ``other`` knows this one too."""
+        return self.message == other.message
+
 
 Judgement = Callable[["Ask", Case], "Finding | str | None"]
 

@@ -8,7 +8,7 @@ import torch
 
 from course_lib.checks.ask import Ask, Callee
 from course_lib.checks.definition import Case, Check, Finding, Property
-from course_lib.checks.subject import StudentError
+from course_lib.checks.form import StudentError
 
 
 @dataclass(frozen=True)

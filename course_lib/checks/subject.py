@@ -14,20 +14,13 @@ from typing import Any
 import torch
 
 from course_lib.checks.deadline import OutOfTime, deadline
+from course_lib.checks.form import StudentError, same_form
 
 _LIBRARIES = (
     str(Path(__file__).parents[1]),
     sysconfig.get_path("stdlib"),
     sysconfig.get_path("purelib"),
 )
-
-
-class StudentError(Exception):
-    """A fault of the student's function: ``kind`` for the table, the message for the reader."""
-
-    def __init__(self, kind: str, message: str) -> None:
-        super().__init__(message)
-        self.kind = kind
 
 
 class Subject:
@@ -56,13 +49,8 @@ class Subject:
         given = [copy_of(value) for value in inputs]
         given[wrt].requires_grad_(True)
         result = self._run(given)
-        if isinstance(result, torch.Tensor) and result.shape != cotangent.shape:
-            raise StudentError(
-                "wrong shape",
-                f"the result has shape {tuple(result.shape)}; "
-                f"it should be {tuple(cotangent.shape)}.",
-            )
-        if not isinstance(result, torch.Tensor) or not result.requires_grad:
+        same_form(result, cotangent)
+        if not result.requires_grad:
             raise StudentError(
                 "gradient lost",
                 f"no gradient flows from the result back to `{self.argument(wrt)}`. Something on "

@@ -45,12 +45,11 @@ def _row(outcome: Outcome, result: Result) -> str:
 
 
 def _told_before(outcome: Outcome, result: Result) -> bool:
-    first = next(o for o in result.outcomes if o.finding and o.finding.message == _message(outcome))
-    return first is not outcome
-
-
-def _message(outcome: Outcome) -> str:
-    return outcome.finding.message if outcome.finding else ""
+    """Whether an earlier property failed with the same words."""
+    earlier = result.outcomes[: result.outcomes.index(outcome)]
+    return any(
+        o.finding and outcome.finding and o.finding.told_as(outcome.finding) for o in earlier
+    )
 
 
 def _story(finding: Finding) -> str:

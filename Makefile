@@ -1,0 +1,45 @@
+# Each command sets up .venv on its own where it is missing or out of date.
+.PHONY: course test lab exercises lectures lint bench clean
+.DEFAULT_GOAL := help
+
+export PATH := $(CURDIR)/.venv/bin:$(PATH)
+export OMP_WAIT_POLICY := PASSIVE
+READY := .venv/.ready
+
+help:
+	@echo "make course     set up, build the exercises, run a lecture, grade a sample class: one report"
+	@echo "make test       set up and run every test"
+	@echo "make lab        open the course in JupyterLab"
+	@echo "make exercises  write exercises/ again from solutions/"
+	@echo "make lectures   run every lecture and keep its outputs"
+	@echo "make lint       ruff, as the tests run it"
+	@echo "make bench      the benchmarks' tables in benchmarks/README.md"
+	@echo "make clean      remove what was built (not .venv)"
+
+$(READY): pyproject.toml constraints.txt scripts/setup.sh
+	@bash scripts/setup.sh
+
+course: $(READY)
+	@course tour
+
+test: $(READY)
+	@bash scripts/test.sh
+
+lab: $(READY)
+	jupyter lab
+
+exercises: $(READY)
+	course exercises
+
+lectures: $(READY)
+	course lectures
+
+lint: $(READY)
+	ruff check .
+	ruff format --check .
+
+bench: $(READY)
+	python benchmarks/inpainting.py --write
+
+clean:
+	rm -rf build submitted autograded feedback gradebook.db .pytest_cache .ruff_cache
