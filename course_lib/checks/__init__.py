@@ -57,9 +57,12 @@ def find_check(name: str) -> Check:
     >>> find_check("start.psnr").points
     4
     """
-    known = {each.name: each for each in all_checks()}
-    if name in known:
-        return known[name]
-    near = difflib.get_close_matches(str(name), known, n=3, cutoff=0.4)
+    prefix = str(name).partition(".")[0]
+    for unit, module in UNITS.items():
+        if module == prefix:
+            for each in checks_of(unit):
+                if each.name == name:
+                    return each
+    near = difflib.get_close_matches(str(name), [each.name for each in all_checks()], cutoff=0.4)
     meant = f" Did you mean {' or '.join(near)}?" if near else ""
     raise LookupError(f"there is no check called {name!r}.{meant}")
