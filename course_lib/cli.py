@@ -14,7 +14,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("exercises", help="write exercises/ again from solutions/")
     lectures = commands.add_parser("lectures", help="run lectures and keep their outputs")
     lectures.add_argument("names", nargs="*", help="such as 04_classical_inpainting; default: all")
-    grade = commands.add_parser("grade", help="grade notebooks, with the reason for each lost point")
+    grade = commands.add_parser(
+        "grade", help="grade notebooks, with the reason for each lost point"
+    )
     grade.add_argument("unit", help="such as 04_classical_inpainting")
     grade.add_argument("notebooks", nargs="+", type=Path)
     grade.add_argument("--own-work", action="store_true", help="you wrote all of them yourself")
@@ -26,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _tour(root: Path, _options: argparse.Namespace) -> int:
-    from course_lib.grading.tour import tour
+    from course_lib.tour import tour
 
     tour(root)
     return 0

@@ -49,14 +49,17 @@ def grade_class(
         return dict(zip(notebooks, pool.map(one, notebooks), strict=True))
 
 
-def grade_notebook(notebook: Path, unit: str) -> list[ExerciseGrade]:
+def grade_notebook(
+    notebook: Path, unit: str, *, cell_seconds: float = CELL_SECONDS
+) -> list[ExerciseGrade]:
     """Run the notebook's own cells in a new process and judge every exercise of ``unit``.
 
-    An exercise that the process did not live to judge earns nothing, with the reason said.
+    A cell that takes longer than ``cell_seconds`` is stopped and the next one runs. An exercise that the process did not live to judge earns nothing, with the reason said.
     """
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "grades.jsonl")
-        command = [sys.executable, "-m", __name__, str(notebook.resolve()), unit, str(out)]
+        given = [str(notebook.resolve()), unit, str(out), str(cell_seconds)]
+        command = [sys.executable, "-m", "course_lib.grading.own_work", *given]
         why = "the notebook's process ended before this exercise was judged"
         try:
             subprocess.run(command, cwd=folder, capture_output=True, timeout=NOTEBOOK_SECONDS)
@@ -70,9 +73,9 @@ def grade_notebook(notebook: Path, unit: str) -> list[ExerciseGrade]:
     ]
 
 
-def _judge(notebook: Path, unit: str, out: Path) -> None:
+def _judge(notebook: Path, unit: str, out: Path, cell_seconds: float) -> None:
     """In the child: run the cells, then write one line of JSON for each exercise."""
-    namespace = _run_cells(notebook)
+    namespace = _run_cells(notebook, cell_seconds)
     for each in checks_of(unit):
         function = namespace.get(each.function)
         if not callable(function):
@@ -95,7 +98,7 @@ def _reasons(result: Result) -> tuple[str, ...]:
     return tuple(reasons)
 
 
-def _run_cells(notebook: Path) -> dict[str, object]:
+def _run_cells(notebook: Path, cell_seconds: float) -> dict[str, object]:
     """Execute the code cells that are not there to grade or to look; return the names they made."""
     import matplotlib
     import nbformat
@@ -106,7 +109,7 @@ def _run_cells(notebook: Path) -> dict[str, object]:
     for cell in nbformat.read(notebook, as_version=4).cells:
         if cell.cell_type == "code" and not _only_looks(cell):
             try:
-                with deadline(CELL_SECONDS):
+                with deadline(cell_seconds):
                     shell.run_cell(cell.source, silent=True)
             except OutOfTime:
                 continue
@@ -119,4 +122,4 @@ def _only_looks(cell: dict) -> bool:
 
 
 if __name__ == "__main__":
-    _judge(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]))
+    _judge(Path(sys.argv[1]), sys.argv[2], Path(sys.argv[3]), float(sys.argv[4]))

@@ -1,0 +1,153 @@
+"""``make course``: everything once, on this machine, in one HTML report."""
+
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from course_lib.grading import report
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+UNIT = "04_classical_inpainting"
+
+
+def tour(root: Path) -> Path:
+    """Build the exercises, run a lecture, grade a class, repair pictures; return the report."""
+    build = root / "build"
+    build.mkdir(exist_ok=True)
+    took: dict[str, float] = {}
+    sections: dict[str, str] = {}
+    steps: tuple[tuple[str, Callable[[Path, Path], str]], ...] = (
+        ("The exercises", _exercises),
+        ("The lecture", _lecture),
+        ("The class", _class),
+        ("Repaired pictures", _repairs),
+    )
+    for name, step in steps:
+        with _timed(name, took):
+            sections[name] = step(root, build)
+    rows = [[name, f"{seconds:.1f} s"] for name, seconds in took.items()]
+    sections["How long it took"] = report.table("On this machine", ["Step", "Time"], rows)
+    path = build / "report.html"
+    path.write_text(report.page("The course, run once", sections))
+    for name, seconds in took.items():
+        print(f"  {name:<20} {seconds:6.1f} s")
+    print(f"The report: {path.relative_to(root)}")
+    return path
+
+
+@contextmanager
+def _timed(name: str, took: dict[str, float]) -> Iterator[None]:
+    start = time.perf_counter()
+    yield
+    took[name] = time.perf_counter() - start
+
+
+def _exercises(root: Path, build: Path) -> str:
+    from tqdm import tqdm
+
+    from course_lib.grading.release import release
+    from course_lib.notebooks import units
+
+    with tqdm(units(root), desc="Exercises from solutions", unit="unit") as bar:
+        written = release(root, done=lambda _unit: bar.update())
+    links = "".join(
+        f'<li><a href="../{path.relative_to(root)}">{path.stem}</a></li>' for path in written
+    )
+    return f"<p>Written from <code>solutions/</code>:</p><ul>{links}</ul>"
+
+
+def _lecture(root: Path, build: Path) -> str:
+    from nbconvert import HTMLExporter
+    from tqdm import tqdm
+
+    from course_lib.notebooks import run
+
+    lecture = root / "lectures" / f"{UNIT}.ipynb"
+    with tqdm(desc=f"Lecture {UNIT}", unit="cell") as bar:
+
+        def done(cell: int, cells: int) -> None:
+            bar.total = cells
+            bar.update(cell - bar.n)
+
+        book = run(lecture, lecture.parent, done=done)
+        bar.update((bar.total or bar.n) - bar.n)
+    page, _ = HTMLExporter().from_notebook_node(book)
+    (build / f"{UNIT}.html").write_text(page)
+    return f'<p>Run from the first cell to the last: <a href="{UNIT}.html">{UNIT}</a>.</p>'
+
+
+def _class(root: Path, build: Path) -> str:
+    from tqdm import tqdm
+
+    from course_lib.grading.own_work import grade_class
+    from course_lib.grading.sample_class import sample_class
+
+    notebooks = sample_class(
+        root / "solutions" / UNIT / f"{UNIT}.ipynb",
+        root / "exercises" / UNIT / f"{UNIT}.ipynb",
+        build / "sample_class",
+    )
+    with tqdm(total=len(notebooks), desc="Grading the sample class", unit="student") as bar:
+        grades = grade_class(list(notebooks.values()), UNIT, done=lambda _path: bar.update())
+    return report.class_section(UNIT, {name: grades[path] for name, path in notebooks.items()})
+
+
+def _repairs(root: Path, build: Path) -> str:
+    from tqdm import tqdm
+
+    from course_lib import show
+    from course_lib.metrics import psnr, ssim
+    from course_lib.show.figures import png
+
+    show.use_style()
+    for repair in _methods().values():  # compile before the clock runs
+        repair(*_problems(32)[0][1:])
+    rows, shown = [], []
+    for name, image, mask in tqdm(_problems(), desc="Repairing pictures", unit="picture"):
+        named = {"damaged": image.masked_fill(mask, 1.0)}
+        for method, repair in _methods().items():
+            start = time.perf_counter()
+            repaired = repair(image, mask)
+            seconds = time.perf_counter() - start
+            near, alike = psnr(repaired, image, mask).item(), ssim(repaired, image, mask).item()
+            rows.append([name, method, near, alike, f"{seconds:.2f} s"])
+            named[f"{method}\n{near:.1f} dB, {alike:.2f}"] = repaired
+        drawn = show.pictures({**named, "original": image}, title=name, columns=6)
+        text = f"{name}: damaged, repaired by {', '.join(_methods())}, and the original."
+        shown.append(f'<p><img alt="{text}" src="data:image/png;base64,{png(drawn)}"></p>')
+    head = ["Picture", "Method", "PSNR in the hole (dB)", "SSIM in the hole", "Time"]
+    return "".join(shown) + report.table("Repairs, measured inside the hole", head, rows)
+
+
+def _problems(size: int = 96) -> list[tuple[str, "Tensor", "Tensor"]]:
+    """Name, picture (1, 3, H, W) and mask (1, 1, H, W) of each repair."""
+    import torch
+
+    from course_lib import data
+
+    hole = data.centre_mask(size, size, 0.3)
+    words = data.text_mask("repair\nme", size, size)
+    strokes = data.stroke_mask(1, size, size, generator=torch.Generator().manual_seed(4))
+    return [
+        ("A smooth gradient", data.gradient_picture(size), hole),
+        ("An edge", data.edge_picture(size), hole),
+        ("Brick", data.texture("brick", size), hole),
+        ("Grass", data.texture("grass", size), hole),
+        ("A photograph with text over it", data.photo("chelsea", size), words),
+        ("A photograph with strokes", data.photo("astronaut", size), strokes),
+    ]
+
+
+def _methods() -> dict[str, Callable[["Tensor", "Tensor"], "Tensor"]]:
+    from course_lib import inpainting
+
+    return {
+        "harmonic": inpainting.harmonic_inpaint,
+        "biharmonic": inpainting.biharmonic_inpaint,
+        "exemplar": inpainting.exemplar_inpaint,
+        "hybrid": inpainting.hybrid_inpaint,
+    }
