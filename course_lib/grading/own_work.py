@@ -54,7 +54,8 @@ def grade_notebook(
 ) -> list[ExerciseGrade]:
     """Run the notebook's own cells in a new process and judge every exercise of ``unit``.
 
-    A cell that takes longer than ``cell_seconds`` is stopped and the next one runs. An exercise that the process did not live to judge earns nothing, with the reason said.
+    A cell that takes longer than ``cell_seconds`` is stopped and the next one runs. An exercise
+    that the process did not live to judge earns nothing, with the reason said.
     """
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder, "grades.jsonl")
