@@ -104,12 +104,12 @@ def _repairs(root: Path, build: Path) -> str:
     from course_lib.show.figures import png
 
     show.use_style()
-    for repair in _methods().values():  # compile before the clock runs
-        repair(*_problems(32)[0][1:])
+    for repair in repair_methods().values():  # compile before the clock runs
+        repair(*damaged_pictures(32)[0][1:])
     rows, shown = [], []
-    for name, image, mask in tqdm(_problems(), desc="Repairing pictures", unit="picture"):
+    for name, image, mask in tqdm(damaged_pictures(), desc="Repairing pictures", unit="picture"):
         named = {"damaged": image.masked_fill(mask, 1.0)}
-        for method, repair in _methods().items():
+        for method, repair in repair_methods().items():
             start = time.perf_counter()
             repaired = repair(image, mask)
             seconds = time.perf_counter() - start
@@ -117,13 +117,13 @@ def _repairs(root: Path, build: Path) -> str:
             rows.append([name, method, near, alike, f"{seconds:.2f} s"])
             named[f"{method}\n{near:.1f} dB, {alike:.2f}"] = repaired
         drawn = show.pictures({**named, "original": image}, title=name, columns=6)
-        text = f"{name}: damaged, repaired by {', '.join(_methods())}, and the original."
+        text = f"{name}: damaged, repaired by {', '.join(repair_methods())}, and the original."
         shown.append(f'<p><img alt="{text}" src="data:image/png;base64,{png(drawn)}"></p>')
     head = ["Picture", "Method", "PSNR in the hole (dB)", "SSIM in the hole", "Time"]
     return "".join(shown) + report.table("Repairs, measured inside the hole", head, rows)
 
 
-def _problems(size: int = 96) -> list[tuple[str, "Tensor", "Tensor"]]:
+def damaged_pictures(size: int = 96) -> list[tuple[str, "Tensor", "Tensor"]]:
     """Name, picture (1, 3, H, W) and mask (1, 1, H, W) of each repair."""
     import torch
 
@@ -131,18 +131,20 @@ def _problems(size: int = 96) -> list[tuple[str, "Tensor", "Tensor"]]:
 
     hole = data.centre_mask(size, size, 0.3)
     words = data.text_mask("repair\nme", size, size)
-    strokes = data.stroke_mask(1, size, size, generator=torch.Generator().manual_seed(4))
+    generator = torch.Generator().manual_seed(4)
+    scratches = data.scratch_mask(1, size, size, generator=generator, thickness=size / 48)
     return [
         ("A smooth gradient", data.gradient_picture(size), hole),
         ("An edge", data.edge_picture(size), hole),
         ("Brick", data.texture("brick", size), hole),
         ("Grass", data.texture("grass", size), hole),
         ("A photograph with text over it", data.photo("chelsea", size), words),
-        ("A photograph with strokes", data.photo("astronaut", size), strokes),
+        ("A scratched photograph", data.photo("astronaut", size), scratches),
     ]
 
 
-def _methods() -> dict[str, Callable[["Tensor", "Tensor"], "Tensor"]]:
+def repair_methods() -> dict[str, Callable[["Tensor", "Tensor"], "Tensor"]]:
+    """The classical methods by name, each from picture and mask to picture."""
     from course_lib import inpainting
 
     return {

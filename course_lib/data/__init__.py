@@ -1,0 +1,50 @@
+"""Pictures, textures, digits, faces and masks: all of it offline unless you ask otherwise.
+
+>>> from course_lib.data import photo
+>>> photo("astronaut", size=32).shape
+torch.Size([1, 3, 32, 32])
+"""
+
+from .digits import digits
+from .faces import HAIR_COLORS, HAIR_STYLES, Faces, draw_faces, faces, sample_attributes
+from .made import (
+    edge_picture,
+    gradient_picture,
+    stripes_picture,
+    structure_texture_parts,
+    structure_texture_picture,
+)
+from .masks import block_mask, centre_mask, half_mask, scratch_mask, stroke_mask, text_mask
+from .online import OfflineError, cache_folder
+from .photos import photo, photo_names, read_picture
+from .resize import crop_and_resize
+from .textures import texture, texture_names
+
+__all__ = [
+    "HAIR_COLORS",
+    "HAIR_STYLES",
+    "Faces",
+    "OfflineError",
+    "block_mask",
+    "cache_folder",
+    "centre_mask",
+    "crop_and_resize",
+    "digits",
+    "draw_faces",
+    "edge_picture",
+    "faces",
+    "gradient_picture",
+    "half_mask",
+    "photo",
+    "photo_names",
+    "read_picture",
+    "sample_attributes",
+    "scratch_mask",
+    "stripes_picture",
+    "stroke_mask",
+    "structure_texture_parts",
+    "structure_texture_picture",
+    "text_mask",
+    "texture",
+    "texture_names",
+]
