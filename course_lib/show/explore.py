@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from course_lib.show.figures import png
+from course_lib.show.figures import data_uris
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -64,12 +64,13 @@ def explore_html(
     if control not in ("slider", "buttons"):
         raise ValueError(f"control: got {control!r}, wanted 'slider' or 'buttons'")
     name = f"explore-{os.getpid()}-{next(_count)}"
-    frames = [f"data:image/png;base64,{png(draw(value))}" for value in values]
+    drawn = [data_uris(draw(value)) for value in values]
+    frames = [small for _, small in drawn]
     alts = [alt if isinstance(alt, str) else alt(value) for value in values]
     widget = _slider if control == "slider" else _buttons
     return (
         f'<div id="{name}">'
-        f'<img alt="{html.escape(alts[start])}" src="{frames[start]}" style="max-width:100%">'
+        f'<img alt="{html.escape(alts[start])}" src="{drawn[start][0]}" style="max-width:100%">'
         f"{widget(name, label, [str(value) for value in values], start)}"
         f"<script>{_script(name, frames, alts, [str(value) for value in values])}</script></div>"
     )
