@@ -132,7 +132,7 @@ def damaged_pictures(size: int = 96) -> list[tuple[str, "Tensor", "Tensor"]]:
     hole = data.centre_mask(size, size, 0.3)
     words = data.text_mask("repair\nme", size, size)
     generator = torch.Generator().manual_seed(4)
-    scratches = data.scratch_mask(1, size, size, generator=generator, thickness=size / 48)
+    scratches = data.scratch_mask(1, size, size, generator=generator, thickness=max(1, size / 48))
     return [
         ("A smooth gradient", data.gradient_picture(size), hole),
         ("An edge", data.edge_picture(size), hole),
