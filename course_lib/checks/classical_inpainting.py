@@ -1,3 +1,18 @@
-"""Unit 04 (placeholder while its library is being written)."""
+"""Unit 04: holes in pictures, filled by diffusion, by copying, and by both.
 
-CHECKS = ()
+One module an exercise; this one lists them in the notebook's order.
+"""
+
+from course_lib.checks.classical_inpainting_harmonic import HARMONIC_INPAINT
+from course_lib.checks.classical_inpainting_hybrid import HYBRID_INPAINT
+from course_lib.checks.classical_inpainting_patch import BEST_PATCH
+from course_lib.checks.classical_inpainting_priority import PATCH_PRIORITY
+from course_lib.checks.classical_inpainting_split import SPLIT_STRUCTURE_TEXTURE
+
+CHECKS = (
+    HARMONIC_INPAINT,
+    BEST_PATCH,
+    PATCH_PRIORITY,
+    SPLIT_STRUCTURE_TEXTURE,
+    HYBRID_INPAINT,
+)

@@ -84,5 +84,6 @@ def _examine(each: Property, ask: Ask, cases: Sequence[Case]) -> Finding | None:
             found = Finding(str(error), kind=error.kind)
         if found is not None:
             found = Finding(found) if isinstance(found, str) else found
-            return replace(found, case=found.case or case.name, hint=found.hint or each.hint)
+            hint = found.hint or (each.hint if found.kind == "wrong" else "")
+            return replace(found, case=found.case or case.name, hint=hint)
     return None

@@ -1,5 +1,6 @@
 """Every check accepts its reference, and rejects every mutant and the untouched skeleton."""
 
+import functools
 import time
 
 import pytest
@@ -11,6 +12,13 @@ CHECKS = list(all_checks())
 MUTANTS = [
     pytest.param(each, name, id=f"{each.name}-{name}") for each in CHECKS for name in each.mutants
 ]
+
+
+@functools.cache
+def judge_mutant(name, mutant, seed):
+    """Judged once, asked about by several tests."""
+    check = next(each for each in CHECKS if each.name == name)
+    return evaluate(check, Subject(check.mutants[mutant]), seed)
 
 
 def unfinished(*_inputs):
@@ -30,7 +38,7 @@ def test_reference_earns_all_points(each, seed):
 )
 def test_mutant_is_rejected_with_any_seed(each, mutant):
     for seed in (0, 1):
-        result = evaluate(each, Subject(each.mutants[mutant]), seed)
+        result = judge_mutant(each.name, mutant, seed)
         assert not result.passed, f"{each.name} accepts the mutant '{mutant}' with seed {seed}"
         assert result.earned < each.points
         assert result.findings[0].message
@@ -46,7 +54,7 @@ def test_skeleton_earns_nothing_and_is_called_unfinished(each):
 @pytest.mark.parametrize("each", CHECKS, ids=lambda each: each.name)
 def test_different_mistakes_get_different_messages(each):
     assert len(each.mutants) >= 4
-    told = [evaluate(each, Subject(mutant)) for mutant in each.mutants.values()]
+    told = [judge_mutant(each.name, mutant, 0) for mutant in each.mutants]
     texts = {tuple((f.message, f.came, f.case) for f in result.findings) for result in told}
     assert len(texts) == len(each.mutants)
 
