@@ -7,7 +7,7 @@ the last bit, and a tie is a tie.
 import torch
 from torch import Tensor
 
-from course_lib.checks.classical_inpainting_common import rectangle
+from course_lib.checks.classical_inpainting.common import rectangle
 from course_lib.checks.definition import Case
 
 Place = tuple[int, int]

@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from course_lib.checks.ask import Ask
-from course_lib.checks.classical_inpainting_common import (
+from course_lib.checks.classical_inpainting.common import (
     blind_to_the_hole,
     paint,
     recognise,

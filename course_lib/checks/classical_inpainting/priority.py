@@ -5,8 +5,8 @@ from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
 from course_lib.checks.ask import Ask
-from course_lib.checks.classical_inpainting_common import recognise, rectangle, uniform
-from course_lib.checks.classical_inpainting_priority_mutants import (
+from course_lib.checks.classical_inpainting.common import recognise, rectangle, uniform
+from course_lib.checks.classical_inpainting.priority_mutants import (
     MUTANTS,
     long_normal,
     mirrored,

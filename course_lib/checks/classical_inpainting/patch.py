@@ -7,7 +7,7 @@ from torch import Tensor
 from torch.nn.functional import pad
 
 from course_lib.checks.ask import Ask
-from course_lib.checks.classical_inpainting_patch_scenes import Place, draw_scenes, window
+from course_lib.checks.classical_inpainting.patch_scenes import Place, draw_scenes, window
 from course_lib.checks.definition import Case, Check, Finding, Property
 from course_lib.inpainting import best_patch, distance_map, known_patches
 
