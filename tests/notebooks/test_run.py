@@ -36,6 +36,8 @@ def test_solved_notebook_passes_every_check_and_packs_itself(path, tmp_path):
         assert [o.output_type for o in cell.outputs] == ["stream"], cell.source
         assert cell.outputs[0].text.startswith("✓ ")
     assert not [o for _, o in outputs(book, "stream") if o.name == "stderr"]
+    shown = [output.data for _, output in outputs(book, "display_data")]
+    assert shown and not [data for data in shown if "image/png" in data], "use show.figure"
     assert (tmp_path / f"{path.stem}-submission.zip").is_file()
 
 
