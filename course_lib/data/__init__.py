@@ -1,4 +1,4 @@
-"""Pictures, textures, digits, faces and masks: all of it offline unless you ask otherwise.
+"""Pictures, textures, digits, faces, masks and scenes: all of it offline unless you ask otherwise.
 
 >>> from course_lib.data import photo
 >>> photo("astronaut", size=32).shape
@@ -18,6 +18,7 @@ from .masks import block_mask, centre_mask, half_mask, scratch_mask, stroke_mask
 from .online import OfflineError, cache_folder
 from .photos import photo, photo_names, read_picture
 from .resize import crop_and_resize
+from .scenes import spread_viewpoints, still_life, trace_still_life
 from .textures import texture, texture_names
 
 __all__ = [
@@ -40,6 +41,8 @@ __all__ = [
     "read_picture",
     "sample_attributes",
     "scratch_mask",
+    "spread_viewpoints",
+    "still_life",
     "stripes_picture",
     "stroke_mask",
     "structure_texture_parts",
@@ -47,4 +50,5 @@ __all__ = [
     "text_mask",
     "texture",
     "texture_names",
+    "trace_still_life",
 ]

@@ -1,0 +1,258 @@
+"""Blending the splats of each tile, and its derivative: the twin of `reference.blend`.
+
+How this differs from a loop over splats and pixels: a pixel meets only the splats of its tile, and
+of those only the rows that the ellipse can cross; the pixels of these rows are one
+flat loop over small local arrays, which becomes vector instructions; and tiles run in parallel.
+"""
+
+import math
+
+import numpy as np
+from numba import njit
+
+from ..splats.projection import MAX_ALPHA, MIN_ALPHA, MIN_TRANSMITTANCE
+from .project import MOMENTS, PACKED, TILE, ZERO
+from .threads import COMPILED, REORDERED
+from .vectors import HALF, ONE, SIXTEENTH, exp_of_16
+
+PIXELS = TILE * TILE
+BLOCK = 64  # splats copied together into a local array, as CUDA would stage them in shared memory
+CHECK_EVERY = 16  # splats between two looks at whether all pixels of the tile are finished
+OPAQUE, FAINTEST = np.float32(MAX_ALPHA), np.float32(MIN_ALPHA)
+DARKEST = np.float32(MIN_TRANSMITTANCE)
+
+SLACK = np.float32(0.02)  # pixels; rounding must not cost a row
+FROM_FIRST_TO_LAST = np.float32(TILE - 1)
+
+# Centres of a tile's pixels, relative to its corner.
+CENTRE_X = np.tile(np.arange(TILE) + 0.5, TILE).astype(np.float32)
+CENTRE_Y = np.repeat(np.arange(TILE) + 0.5, TILE).astype(np.float32)
+
+
+@njit(**COMPILED)
+def stage(
+    packed: np.ndarray, members: np.ndarray, first: int, last: int, block: np.ndarray
+) -> None:
+    """Copy the splats members[first:last] into the local array."""
+    for k in range(first, last):
+        i = members[k]
+        for j in range(PACKED):
+            block[k - first, j] = packed[i, j]
+
+
+@njit(**COMPILED)
+def find_pairs(
+    rects: np.ndarray,
+    starts: np.ndarray,
+    members: np.ndarray,
+    first: int,
+    last: int,
+    tile_x: int,
+    tile_y: int,
+    pairs: np.ndarray,
+) -> None:
+    """The row of `moments` for each of the splats members[first:last] and this tile."""
+    for k in range(first, last):
+        i = members[k]
+        left, wide = rects[i, 0], rects[i, 1] - rects[i, 0]
+        pairs[k - first] = starts[i] + (tile_y - rects[i, 2]) * wide + tile_x - left
+
+
+@njit(**COMPILED)
+def find_rows(
+    block: np.ndarray,
+    count: int,
+    left: np.float32,
+    top: np.float32,
+    rows: int,
+    crossed: np.ndarray,  # (BLOCK, 2) int32, written
+) -> None:
+    """First and last (excluded) row of a tile in which each staged splat's ellipse can lie.
+
+    With t = x / half width, the ellipse is y = reach (rho t ± sqrt(1 - rho²) sqrt(1 - t²)): highest
+    at t = rho, lowest at t = -rho; inside the tile, at the column nearest to that. For all the
+    block at once, because the square roots of different splats do not wait for each other.
+    """
+    height = np.float32(rows)
+    for n in range(count):
+        splat = block[n]
+        reach, rho, across = splat[10], splat[12], splat[13]
+        first = (HALF - (splat[0] - left)) * splat[11]
+        last = first + FROM_FIRST_TO_LAST * splat[11]
+        high, low = min(max(rho, first), last), min(max(-rho, first), last)
+        y_high = reach * (rho * high + across * math.sqrt(max(ONE - high * high, ZERO)))
+        y_low = reach * (rho * low - across * math.sqrt(max(ONE - low * low, ZERO)))
+        middle = splat[1] - top + HALF  # row r has its centre at r + 1/2
+        begin, end = middle + y_low - SLACK, middle + y_high + SLACK
+        # In this form a NaN, from an ellipse near the end of float32, gives no rows.
+        crossed[n, 0] = np.int32(min(begin, height)) if begin > ZERO else np.int32(0)
+        crossed[n, 1] = np.int32(min(end, height)) if end > ZERO else np.int32(0)
+
+
+@njit(**REORDERED)
+def all_finished(light: np.ndarray) -> bool:
+    unfinished = np.int32(0)
+    for q in range(PIXELS):
+        unfinished += np.int32(light[q] > ZERO)
+    return unfinished == 0
+
+
+@njit(**REORDERED)
+def composite(
+    part: int,
+    parts: int,
+    packed: np.ndarray,  # (N, PACKED)
+    members: np.ndarray,  # (pairs,) int32, splats of tile after tile, near to far
+    bounds: np.ndarray,  # (2, tiles) int32, where a tile's members begin and end
+    busiest: np.ndarray,  # (tiles,) int32, tiles by falling load
+    background: np.ndarray,  # (3,)
+    image: np.ndarray,  # (H, W, 3), written
+    alpha: np.ndarray,  # (H, W), written
+) -> None:
+    """Blend every parts-th of the busiest tiles."""
+    height, width = alpha.shape
+    tiles_x = (width + TILE - 1) // TILE
+    block, crossed = np.empty((BLOCK, PACKED), np.float32), np.empty((BLOCK, 2), np.int32)
+    for job in range(part, busiest.shape[0], parts):
+        tile = busiest[job]
+        y0, x0 = tile // tiles_x * TILE, tile % tiles_x * TILE
+        rows, columns = min(TILE, height - y0), min(TILE, width - x0)
+        buffers = np.zeros((4, PIXELS), np.float32)
+        light, red, green, blue = buffers[0], buffers[1], buffers[2], buffers[3]
+        for y in range(rows):  # the light of pixels outside the picture stays 0: finished
+            for x in range(columns):
+                light[y * TILE + x] = ONE
+        left, top = np.float32(x0), np.float32(y0)
+        first, last = bounds[0, tile], bounds[1, tile]
+        for k in range(first, last):
+            n = (k - first) % BLOCK
+            if n == 0:
+                stage(packed, members, k, min(k + BLOCK, last), block)
+                find_rows(block, min(BLOCK, last - k), left, top, rows, crossed)
+            if n % CHECK_EVERY == 0 and all_finished(light):
+                break
+            splat = block[n]
+            u, v, opacity = splat[0] - left, splat[1] - top, splat[5]
+            row, end = crossed[n, 0], crossed[n, 1]
+            r, g, b = splat[6], splat[7], splat[8]
+            # -sigma / 16, for exp_of_16
+            a_xx, a_xy = -HALF * SIXTEENTH * splat[2], -SIXTEENTH * splat[3]
+            a_yy = -HALF * SIXTEENTH * splat[4]
+            for q in range(np.uint32(row * TILE), np.uint32(end * TILE)):
+                dx, dy = CENTRE_X[q] - u, CENTRE_Y[q] - v
+                power = (a_xx * dx + a_xy * dy) * dx + a_yy * dy * dy
+                raw = opacity * exp_of_16(power)
+                kept = raw if raw < OPAQUE else OPAQUE
+                before = light[q]  # negative once the pixel is finished
+                weight = kept * before
+                counts = (kept >= FAINTEST) & (before > ZERO)
+                drawn = counts & (before - weight > DARKEST)
+                weight = weight if drawn else ZERO
+                behind = before - weight
+                light[q] = -behind if counts & ~drawn else behind
+                red[q] += weight * r
+                green[q] += weight * g
+                blue[q] += weight * b
+        for y in range(rows):
+            for x in range(columns):
+                q = y * TILE + x
+                rest = abs(light[q])
+                image[y0 + y, x0 + x, 0] = red[q] + rest * background[0]
+                image[y0 + y, x0 + x, 1] = green[q] + rest * background[1]
+                image[y0 + y, x0 + x, 2] = blue[q] + rest * background[2]
+                alpha[y0 + y, x0 + x] = ONE - rest
+
+
+@njit(**REORDERED)
+def composite_backward(
+    part: int,
+    parts: int,
+    packed: np.ndarray,
+    members: np.ndarray,
+    bounds: np.ndarray,
+    busiest: np.ndarray,
+    rects: np.ndarray,  # (N, 4) int16
+    starts: np.ndarray,  # (N + 1,) int32
+    image: np.ndarray,
+    alpha: np.ndarray,
+    grad_image: np.ndarray,  # (H, W, 3)
+    grad_alpha: np.ndarray,  # (H, W)
+    moments: np.ndarray,  # (pairs, MOMENTS), written
+) -> None:
+    """Write what the pixels of each tile say about each of its splats, into the pair's own row.
+
+    From near to far again, with the light T before a splat and, in S, what the pixel's loss gets
+    from everything behind it, background included:
+
+        dL/dalpha_n = T_n (g . color_n) - S_n / (1 - alpha_n),   S_0 = g . image - dL/dalpha T_end.
+
+    No two tiles write to the same row: no atomics, and the same result on any number of threads.
+    """
+    height, width = alpha.shape
+    tiles_x = (width + TILE - 1) // TILE
+    block, crossed = np.empty((BLOCK, PACKED), np.float32), np.empty((BLOCK, 2), np.int32)
+    pairs = np.empty(BLOCK, np.int32)
+    for job in range(part, busiest.shape[0], parts):
+        tile = busiest[job]
+        tile_y, tile_x = tile // tiles_x, tile % tiles_x
+        y0, x0 = tile_y * TILE, tile_x * TILE
+        rows, columns = min(TILE, height - y0), min(TILE, width - x0)
+        buffers = np.zeros((5, PIXELS), np.float32)
+        light, behind_it, gr, gg, gb = buffers[0], buffers[1], buffers[2], buffers[3], buffers[4]
+        for y in range(rows):
+            for x in range(columns):
+                q, Y, X = y * TILE + x, y0 + y, x0 + x
+                light[q] = ONE
+                gr[q], gg[q], gb[q] = grad_image[Y, X, 0], grad_image[Y, X, 1], grad_image[Y, X, 2]
+                seen = gr[q] * image[Y, X, 0] + gg[q] * image[Y, X, 1] + gb[q] * image[Y, X, 2]
+                behind_it[q] = seen - grad_alpha[Y, X] * (ONE - alpha[Y, X])
+        left, top = np.float32(x0), np.float32(y0)
+        first, last = bounds[0, tile], bounds[1, tile]
+        finished = False
+        for k in range(first, last):
+            n = (k - first) % BLOCK
+            if n == 0:
+                stage(packed, members, k, min(k + BLOCK, last), block)
+                find_rows(block, min(BLOCK, last - k), left, top, rows, crossed)
+                find_pairs(rects, starts, members, k, min(k + BLOCK, last), tile_x, tile_y, pairs)
+            out = moments[pairs[n]]
+            finished = finished or (n % CHECK_EVERY == 0 and all_finished(light))
+            if finished:
+                for j in range(MOMENTS):
+                    out[j] = ZERO
+                continue
+            splat = block[n]
+            u, v, opacity = splat[0] - left, splat[1] - top, splat[5]
+            row, end = crossed[n, 0], crossed[n, 1]
+            r, g, b = splat[6], splat[7], splat[8]
+            a_xx, a_xy = -HALF * SIXTEENTH * splat[2], -SIXTEENTH * splat[3]
+            a_yy = -HALF * SIXTEENTH * splat[4]
+            to_r = to_g = to_b = s = sx = sy = sxx = sxy = syy = ZERO
+            for q in range(np.uint32(row * TILE), np.uint32(end * TILE)):
+                dx, dy = CENTRE_X[q] - u, CENTRE_Y[q] - v
+                power = (a_xx * dx + a_xy * dy) * dx + a_yy * dy * dy
+                raw = opacity * exp_of_16(power)
+                kept = raw if raw < OPAQUE else OPAQUE
+                before = light[q]  # 0 once the pixel is finished
+                weight = kept * before
+                counts = kept >= FAINTEST
+                drawn = counts & (before - weight > DARKEST)
+                weight = weight if drawn else ZERO
+                light[q] = ZERO if counts & ~drawn else before - weight
+                own = (gr[q] * r + gg[q] * g + gb[q] * b) * weight
+                rest = behind_it[q] - own
+                behind_it[q] = rest
+                d_sigma = rest * kept / (ONE - kept) - own  # = -alpha dL/dalpha
+                d_sigma = d_sigma if drawn & (raw <= OPAQUE) else ZERO
+                to_r += weight * gr[q]
+                to_g += weight * gg[q]
+                to_b += weight * gb[q]
+                vx, vy = d_sigma * dx, d_sigma * dy
+                s += d_sigma
+                sx += vx
+                sy += vy
+                sxx += vx * dx
+                sxy += vx * dy
+                syy += vy * dy
+            out[0], out[1], out[2], out[3], out[4] = to_r, to_g, to_b, s, sx
+            out[5], out[6], out[7], out[8] = sy, sxx, sxy, syy

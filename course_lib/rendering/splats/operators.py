@@ -1,0 +1,151 @@
+"""The rasteriser as PyTorch operators: what autograd, opcheck and torch.compile need to know.
+
+`rasterize_splats` and its backward each have a kernel for the CPU. A further device registers its
+own with ``torch.library.impl(FORWARD, "cuda")`` and the same for `BACKWARD`; it keeps to the
+outputs' shapes, and adds itself to `DEVICES`.
+
+(Defined in two steps because ``torch.library.custom_op``, which does both in one, imports the
+whole compiler at the first call: a second and a half.)
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from .arguments import check_camera
+
+DEVICES = ("cpu",)
+FORWARD, BACKWARD = "course::rasterize_splats", "course::rasterize_splats_backward"
+TILE, PACKED, TILE_PARTS = 16, 14, 8  # as the kernels have them
+
+# Image (H, W, 3), alpha (H, W), then what the backward pass keeps: packed (N, 14), rects (N, 4),
+# order (N,), starts (N + 1,), places (9, tiles). No size depends on values, only on N, W and H.
+Outputs = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
+Gradients = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
+
+
+def _rasterize_splats(
+    means: Tensor,
+    quats: Tensor,
+    scales: Tensor,
+    opacities: Tensor,
+    colors: Tensor,
+    viewmat: Tensor,
+    background: Tensor,
+    K: Tensor,
+    width: int,
+    height: int,
+    degree: int,
+) -> Outputs:
+    """Draw on the CPU; colors is (N, coefficients, 3), degree -1 for plain colours."""
+    from ..kernels import splats_cpu, threads  # numba takes half a second to import
+
+    check_camera(viewmat, K)
+    tensors = (means, quats, scales, opacities, colors, viewmat, K, background)
+    with threads.kernel_lock:
+        drawn = splats_cpu.draw(*map(_numpy, tensors), width, height, degree)
+    return tuple(map(torch.from_numpy, drawn))
+
+
+def _shapes(
+    means: Tensor,
+    quats: Tensor,
+    scales: Tensor,
+    opacities: Tensor,
+    colors: Tensor,
+    viewmat: Tensor,
+    background: Tensor,
+    K: Tensor,
+    width: int,
+    height: int,
+    degree: int,
+) -> Outputs:
+    n = means.shape[0]
+    tiles = ((width + TILE - 1) // TILE) * ((height + TILE - 1) // TILE)
+    return (
+        means.new_empty(height, width, 3),
+        means.new_empty(height, width),
+        means.new_empty(n, PACKED),
+        means.new_empty(n, 4, dtype=torch.int16),
+        means.new_empty(n, dtype=torch.int32),
+        means.new_empty(n + 1, dtype=torch.int32),
+        means.new_empty(TILE_PARTS + 1, tiles, dtype=torch.int32),
+    )
+
+
+def _rasterize_splats_backward(
+    grad_image: Tensor,
+    grad_alpha: Tensor,
+    means: Tensor,
+    quats: Tensor,
+    scales: Tensor,
+    opacities: Tensor,
+    colors: Tensor,
+    viewmat: Tensor,
+    K: Tensor,
+    width: int,
+    height: int,
+    degree: int,
+    image: Tensor,
+    alpha: Tensor,
+    packed: Tensor,
+    rects: Tensor,
+    order: Tensor,
+    starts: Tensor,
+    places: Tensor,
+) -> Gradients:
+    """Gradients of means, quats, scales, opacities, colors and viewmat, on the CPU."""
+    from ..kernels import splats_cpu, threads
+
+    before = (grad_image, grad_alpha, means, quats, scales, opacities, colors, viewmat, K)
+    kept = (image, alpha, packed, rects, order, starts, places)
+    with threads.kernel_lock:
+        gradients = splats_cpu.draw_backward(
+            *map(_numpy, before), width, height, degree, *map(_numpy, kept)
+        )
+    return tuple(map(torch.from_numpy, gradients))
+
+
+def _gradient_shapes(grad_image: Tensor, grad_alpha: Tensor, *inputs: Any) -> Gradients:
+    return tuple(torch.empty_like(tensor, memory_format=torch.contiguous_format)
+                 for tensor in inputs[:6])  # fmt: skip
+
+
+def _keep(ctx: Any, inputs: tuple[Any, ...], output: Outputs) -> None:
+    *tensors, _, K, width, height, degree = inputs
+    ctx.save_for_backward(*tensors, K, *output)
+    ctx.sizes = (width, height, degree)
+    ctx.mark_non_differentiable(*output[2:])
+    ctx.set_materialize_grads(False)
+
+
+def _backward(ctx: Any, grad_image: Tensor | None, grad_alpha: Tensor | None, *_: Any) -> tuple:
+    *inputs, K, image, alpha, packed, rects, order, starts, places = ctx.saved_tensors
+    grad_image = torch.zeros_like(image) if grad_image is None else grad_image
+    grad_alpha = torch.zeros_like(alpha) if grad_alpha is None else grad_alpha
+    kept = (image, alpha, packed, rects, order, starts, places)
+    gradients = rasterize_splats_backward(
+        grad_image.contiguous(), grad_alpha.contiguous(), *inputs, K, *ctx.sizes, *kept
+    )
+    grad_background = None
+    if ctx.needs_input_grad[6]:
+        grad_background = torch.einsum("hwc,hw->c", grad_image, 1.0 - alpha)
+    return (*gradients, grad_background, None, None, None, None)
+
+
+def _numpy(tensor: Tensor) -> Any:
+    return tensor.detach().contiguous().numpy()
+
+
+for _name, _kernel, _fake in (
+    (FORWARD, _rasterize_splats, _shapes),
+    (BACKWARD, _rasterize_splats_backward, _gradient_shapes),
+):
+    torch.library.define(_name, torch.library.infer_schema(_kernel, mutates_args=()))
+    torch.library.impl(_name, "cpu", _kernel)
+    torch.library.register_fake(_name, _fake)
+torch.library.register_autograd(FORWARD, _backward, setup_context=_keep)
+
+rasterize_splats = torch.ops.course.rasterize_splats.default
+rasterize_splats_backward = torch.ops.course.rasterize_splats_backward.default

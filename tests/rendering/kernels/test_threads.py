@@ -1,0 +1,69 @@
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from course_lib.rendering import pinhole
+from course_lib.rendering.kernels import threads
+from course_lib.rendering.splats import rasterize
+
+
+@pytest.mark.parametrize("count", [1, 2, 4])
+@pytest.mark.parametrize("parts", [0, 1, 7])
+def test_each_part_runs_once(count, parts):
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    done = np.zeros(max(parts, 1), int)
+
+    def kernel(part, of, step):
+        assert of == parts
+        done[part] += step
+
+    threads.in_parallel(kernel, parts, 2)
+    torch.set_num_threads(before)
+    assert (done[:parts] == 2).all()
+
+
+def test_what_a_part_raises_is_raised():
+    def kernel(part, parts):
+        raise MemoryError(f"part {part} of {parts}")
+
+    with pytest.raises(MemoryError, match="of 4"):
+        threads.in_parallel(kernel, 4)
+
+
+def test_scratch_memory_grows_and_is_used_again(monkeypatch):
+    small = threads.scratch("a test's", (3, 4), np.float32)
+    large = threads.scratch("a test's", (50, 4), np.float32)
+    again = threads.scratch("a test's", (3, 4), np.float32)
+    assert small.shape == again.shape == (3, 4)
+    assert np.shares_memory(large, again)
+    monkeypatch.setattr(threads, "LARGEST_KEPT", 8)
+    huge = threads.scratch("another test's", (100,), np.float32)
+    assert not np.shares_memory(huge, threads.scratch("another test's", (100,), np.float32))
+
+
+def test_pictures_drawn_from_several_threads_at_once_are_right():
+    generator = torch.Generator().manual_seed(0)
+    scenes = []
+    for n in (50, 400, 3000):
+        means = torch.rand(n, 3, generator=generator) + torch.tensor([-0.5, -0.5, 2.0])
+        scales, opacities = torch.full((n, 3), 0.05), torch.rand(n, generator=generator)
+        colors = torch.rand(n, 3, generator=generator)
+        scenes.append((means, torch.ones(n, 4), scales, opacities, colors))
+    camera = (torch.eye(4), pinhole(40, 30, 1.0), 40, 30)
+    wanted = [rasterize(*scene, *camera)[0] for scene in scenes]
+    wrong = []
+
+    def draw(k):
+        for _ in range(20):
+            if not torch.equal(rasterize(*scenes[k], *camera)[0], wanted[k]):
+                wrong.append(k)
+
+    workers = [threading.Thread(target=draw, args=(k,)) for k in range(len(scenes))]
+    for worker in workers:
+        worker.start()
+    for worker in workers:
+        worker.join()
+    assert not wrong
