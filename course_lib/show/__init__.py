@@ -1,7 +1,18 @@
-"""Figures, sliders and pictures for the notebooks, each with alternative text."""
+"""Figures, sliders and viewers for the notebooks, each with alternative text."""
+
+from typing import Any
 
 from course_lib.show.attempt import attempt
 from course_lib.show.explore import explore
 from course_lib.show.figures import figure, pictures, use_style
 
-__all__ = ["attempt", "explore", "figure", "pictures", "use_style"]
+__all__ = ["attempt", "explore", "figure", "pictures", "splat_viewer", "use_style"]
+
+
+def __getattr__(name: str) -> Any:
+    """Import what needs the renderers only when it is asked for."""
+    if name == "splat_viewer":
+        from course_lib.show.splats import splat_viewer
+
+        return splat_viewer
+    raise AttributeError(f"module 'course_lib.show' has no attribute {name!r}")
