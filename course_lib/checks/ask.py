@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import torch
 
 from course_lib.checks.form import same_form
-from course_lib.checks.subject import copy_of
+from course_lib.checks.subject import Cotangent, copy_of
 
 
 class Callee(Protocol):
@@ -14,7 +14,7 @@ class Callee(Protocol):
 
     def call(self, inputs: tuple[Any, ...]) -> Any: ...
 
-    def vjp(self, inputs: tuple[Any, ...], wrt: int, cotangent: torch.Tensor) -> torch.Tensor: ...
+    def vjp(self, inputs: tuple[Any, ...], wrt: int, cotangent: Cotangent) -> torch.Tensor: ...
 
 
 class Ask:
@@ -36,6 +36,6 @@ class Ask:
             self._answers[key] = inputs, self.reference(*map(copy_of, inputs))
         return copy_of(self._answers[key][1])
 
-    def vjp(self, inputs: tuple[Any, ...], wrt: int, cotangent: torch.Tensor) -> torch.Tensor:
+    def vjp(self, inputs: tuple[Any, ...], wrt: int, cotangent: Cotangent) -> torch.Tensor:
         """Return the student's vector-Jacobian product, of the shape of input ``wrt``."""
         return same_form(self.subject.vjp(inputs, wrt, cotangent), inputs[wrt], "the gradient")

@@ -6,6 +6,7 @@ import torch
 
 from course_lib.checks.ask import Ask
 from course_lib.checks.definition import Case, Finding, Property
+from course_lib.checks.subject import Subject
 
 
 def agrees(
@@ -39,15 +40,10 @@ def gradients_agree(
     """The vector-Jacobian product with a drawn cotangent equals the reference's."""
 
     def holds(ask: Ask, case: Case) -> Finding | None:
-        with torch.enable_grad():
-            inputs = [
-                value.clone().requires_grad_(True) if i == wrt else value
-                for i, value in enumerate(case.inputs)
-            ]
-            result = ask.reference(*inputs)
-            generator = torch.Generator().manual_seed(result.numel())
-            cotangent = torch.randn(result.shape, generator=generator, dtype=result.dtype)
-            (wanted,) = torch.autograd.grad(result, inputs[wrt], cotangent)
+        result = ask.wanted(*case.inputs)
+        generator = torch.Generator().manual_seed(result.numel())
+        cotangent = torch.randn(result.shape, generator=generator, dtype=result.dtype)
+        wanted = Subject(ask.reference).vjp(case.inputs, wrt, cotangent)
         came = ask.vjp(case.inputs, wrt, cotangent)
         return difference(came, wanted, atol, rtol, "the gradient is wrong")
 

@@ -22,6 +22,8 @@ _LIBRARIES = (
     sysconfig.get_path("purelib"),
 )
 
+Cotangent = torch.Tensor | tuple[torch.Tensor, ...]
+
 
 class Subject:
     """A function in this process, called on copies of its inputs and under a time limit."""
@@ -44,20 +46,25 @@ class Subject:
                 )
         return result
 
-    def vjp(self, inputs: Sequence[Any], wrt: int, cotangent: torch.Tensor) -> torch.Tensor:
-        """Return cotangent^T J, with J the Jacobian of the result with respect to input ``wrt``."""
+    def vjp(self, inputs: Sequence[Any], wrt: int, cotangent: Cotangent) -> torch.Tensor:
+        """Return cotangent^T J, with J the Jacobian of the result with respect to input ``wrt``.
+
+        Of a function with several results, ``cotangent`` is a tuple with one for each.
+        """
         given = [copy_of(value) for value in inputs]
         given[wrt].requires_grad_(True)
         result = self._run(given)
         same_form(result, cotangent)
-        if not result.requires_grad:
+        parts = result if isinstance(cotangent, tuple) else (result,)
+        if not any(part.requires_grad for part in parts):
             raise StudentError(
                 "gradient lost",
                 f"no gradient flows from the result back to `{self.argument(wrt)}`. Something on "
                 f"the way leaves PyTorch: .item(), .detach(), .numpy(), torch.no_grad(), or a "
                 f"value copied into a new tensor.",
             )
-        return self._guarded(_gradient, result, given[wrt], cotangent)
+        cotangents = cotangent if isinstance(cotangent, tuple) else (cotangent,)
+        return self._guarded(_gradient, parts, given[wrt], cotangents)
 
     def argument(self, position: int) -> str:
         """The student's own name for an argument."""
@@ -101,9 +108,12 @@ class Subject:
             ) from None
 
 
-def _gradient(result: torch.Tensor, given: torch.Tensor, cotangent: torch.Tensor) -> torch.Tensor:
-    cotangent = cotangent.to(result)
-    (gradient,) = torch.autograd.grad(result, given, cotangent, allow_unused=True)
+def _gradient(
+    parts: Sequence[torch.Tensor], given: torch.Tensor, cotangents: Sequence[torch.Tensor]
+) -> torch.Tensor:
+    pairs = [(p, c.to(p)) for p, c in zip(parts, cotangents, strict=True) if p.requires_grad]
+    results, weights = zip(*pairs, strict=True)
+    (gradient,) = torch.autograd.grad(results, given, weights, allow_unused=True)
     return torch.zeros_like(given) if gradient is None else gradient
 
 

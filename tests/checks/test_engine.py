@@ -158,3 +158,14 @@ def test_deadline_is_off_after_the_block():
     with pytest.raises(OutOfTime), deadline(0.05):
         while True:
             pass
+
+
+def test_gradients_of_several_results_come_together():
+    def both(x):
+        return 2 * x, x.square().sum()
+
+    x, ones = torch.tensor([1.0, 2.0]), torch.ones(2)
+    gradient = Subject(both).vjp((x,), 0, (ones, torch.tensor(1.0)))
+    assert torch.equal(gradient, 2 + 2 * x)
+    half = Subject(lambda x: ((2 * x).detach(), x.square().sum()))
+    assert torch.equal(half.vjp((x,), 0, (ones, torch.tensor(1.0))), 2 * x)
