@@ -7,7 +7,7 @@ export OMP_WAIT_POLICY := PASSIVE
 READY := .venv/.ready
 
 help:
-	@echo "make course     set up, build the exercises, run a lecture, grade a sample class: one report"
+	@echo "make course     set up; exercises, a lecture, a graded class, a fitted scene: one report"
 	@echo "make test       set up and run every test"
 	@echo "make lab        open the course in JupyterLab"
 	@echo "make exercises  write exercises/ again from solutions/"

@@ -22,6 +22,7 @@ def course(tmp_path, monkeypatch):
     shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
     make, draw = sample_class.sample_class, tour.damaged_pictures
     monkeypatch.setattr(tour, "UNIT", UNIT)
+    monkeypatch.setattr(tour, "FIT_STEPS", 20)
     monkeypatch.setattr(tour, "damaged_pictures", lambda size=32: draw(32)[:2])
     monkeypatch.setattr(
         sample_class, "sample_class", lambda *given: dict(list(make(*given).items())[:2])
@@ -34,7 +35,8 @@ def test_report_holds_grades_reasons_pictures_and_times(course, capsys):
     page = path.read_text()
     assert path == course / "build" / "report.html"
     assert "build/report.html" in capsys.readouterr().out
-    for heading in ("The exercises", "The lecture", "The class", "Repaired pictures"):
+    headings = ("The exercises", "The lecture", "The class", "Repaired pictures")
+    for heading in (*headings, "A scene of splats"):
         assert f">{heading}</h2>" in page
     assert "7 / 7" in page and "3 / 7" in page
     assert "still raises NotImplementedError" in page

@@ -212,7 +212,9 @@ def fit(
     state = SplatFit(start, views, steps, generator, **settings)
     if checkpoint is not None and Path(checkpoint).is_file():
         state.resume(checkpoint)
-    with tqdm(total=steps, initial=state.done, disable=not progress, unit="step") as bar:
+    with tqdm(
+        total=steps, initial=state.done, disable=not progress, unit="step", desc="Fitting splats"
+    ) as bar:
         while state.done < steps:
             loss = state.step()
             bar.update()
