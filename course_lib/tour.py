@@ -173,7 +173,7 @@ def _scene(root: Path, build: Path) -> str:
 
     seen, unseen = _still_life_views(48), _still_life_views(4)
     generator = torch.Generator().manual_seed(0)
-    start = random_gaussians(4000, 0.95, generator=generator)
+    start = random_gaussians(4000, 0.95, sh_degree=1, generator=generator)
     scene = fit(start, seen, FIT_STEPS, generator=generator)
     with torch.no_grad():
         draw = SplatFit(scene, unseen, 1, generator).draw

@@ -24,7 +24,7 @@ LEARNING_RATES = {
     "sh": 3e-2,
 }
 LAST_RATE = 0.03  # of the first, reached exponentially at the last step
-RELOCATE_EVERY = 100
+RELOCATE_EVERY = 50
 RELOCATE_UNTIL = 0.7  # of all steps; then the Gaussians settle
 DEAD = 0.02  # opacity below which a Gaussian is moved
 JITTER = 0.7  # standard deviations between a moved Gaussian and the one it joins
