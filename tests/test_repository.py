@@ -37,6 +37,19 @@ def test_constraints_cover_the_direct_dependencies():
     assert wanted <= pinned, wanted - pinned
 
 
+def test_commit_hooks_leave_the_committed_notebooks_as_they_are(tmp_path):
+    hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
+    shutil.copy(ROOT / "pyproject.toml", tmp_path)
+    for folder in ("solutions", "exercises"):
+        shutil.copytree(ROOT / folder, tmp_path / folder)
+    notebooks = sorted(tmp_path.glob("*/*/*.ipynb"))
+    before = {path: path.read_bytes() for path in notebooks}
+    for hook in hooks:
+        command = [str(Path(sys.executable).parent / (words := hook["entry"].split())[0])]
+        subprocess.run([*command, *words[1:], *notebooks], cwd=tmp_path, capture_output=True)
+    assert {path: path.read_bytes() for path in notebooks} == before
+
+
 def texts():
     for path in [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("benchmarks/*.md")]:
         yield path, path.read_text()
