@@ -40,7 +40,8 @@ def test_constraints_cover_the_direct_dependencies():
 def test_commit_hooks_leave_the_committed_notebooks_as_they_are(tmp_path):
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    (tmp_path / "course_lib").mkdir()  # by which ruff sorts imports into ours and others
+    # ruff sorts imports into ours and others by what stands in the folder
+    shutil.copytree(ROOT / "course_lib", tmp_path / "course_lib")
     for folder in ("solutions", "exercises"):
         shutil.copytree(ROOT / folder, tmp_path / folder)
     notebooks = sorted(tmp_path.glob("*/*/*.ipynb"))
