@@ -41,6 +41,7 @@ def run(
         book,
         timeout=timeout,
         allow_errors=allow_errors,
+        coalesce_streams=True,  # a kernel may send one print in two pieces
         resources={"metadata": {"path": str(folder)}},
         on_cell_complete=lambda cell, cell_index: done(cell_index + 1, len(book.cells)),
     )

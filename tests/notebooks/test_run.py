@@ -3,6 +3,7 @@
 import shutil
 from pathlib import Path
 
+import nbformat
 import pytest
 
 from course_lib.grading.release import release
@@ -12,6 +13,20 @@ ROOT = Path(__file__).parents[2]
 SOLUTIONS = sorted(ROOT.glob("solutions/*/*.ipynb"))
 EXERCISES = sorted(ROOT.glob("exercises/*/*.ipynb"))
 LECTURES = sorted(ROOT.glob("lectures/*.ipynb"))
+
+
+def test_what_a_kernel_sends_in_pieces_arrives_whole(tmp_path):
+    book = nbformat.v4.new_notebook(
+        metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}}
+    )
+    book.cells = [nbformat.v4.new_code_cell("import time\nprint(1)\ntime.sleep(0.5)\nprint(2)")]
+    nbformat.write(book, tmp_path / "book.ipynb")
+    ran = run(tmp_path / "book.ipynb", tmp_path)
+    assert [o.text for _, o in outputs(ran, "stream")] == ["1\n2\n"]
+
+
+def complaints(book):
+    return [output.text for _, output in outputs(book, "stream") if output.name == "stderr"]
 
 
 def outputs(book, kind):
@@ -32,10 +47,10 @@ def graded(book):
 def test_solved_notebook_passes_every_check_and_packs_itself(path, tmp_path):
     shutil.copy(path, tmp_path)
     book = run(path, tmp_path)
+    assert not complaints(book)
     for cell in graded(book):
         assert [o.output_type for o in cell.outputs] == ["stream"], cell.source
         assert cell.outputs[0].text.startswith("✓ ")
-    assert not [o for _, o in outputs(book, "stream") if o.name == "stderr"]
     shown = [output.data for _, output in outputs(book, "display_data")]
     assert shown and not [data for data in shown if "image/png" in data], "use show.figure"
     assert (tmp_path / f"{path.stem}-submission.zip").is_file()
@@ -55,7 +70,7 @@ def test_untouched_exercise_fails_every_check_and_nothing_else(path, tmp_path):
 @pytest.mark.parametrize("path", LECTURES, ids=lambda p: p.stem)
 def test_lecture_runs(path, tmp_path):
     book = run(path, tmp_path)
-    assert not [o for _, o in outputs(book, "stream") if o.name == "stderr"]
+    assert not complaints(book)
     assert outputs(book, "display_data")
 
 
