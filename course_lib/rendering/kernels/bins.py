@@ -8,6 +8,7 @@ times.
 import numpy as np
 from numba import njit
 
+from .prefetch import prefetch
 from .threads import COMPILED, in_parallel, scratch
 from .vectors import share
 
@@ -15,6 +16,7 @@ DIGIT_BITS = 12
 DIGITS = 1 << DIGIT_BITS
 SORT_PARTS = 4
 TILE_PARTS = 8
+AHEAD = 32  # splats that memory is asked for before they are needed
 
 
 def starts_of(counts: np.ndarray) -> tuple[np.ndarray, int]:
@@ -36,12 +38,18 @@ def starts_of(counts: np.ndarray) -> tuple[np.ndarray, int]:
 
 
 def sort_by_depth(
-    packed: np.ndarray, touched: np.ndarray, sums: np.ndarray, order: np.ndarray, starts: np.ndarray
+    packed: np.ndarray,
+    rects: np.ndarray,
+    touched: np.ndarray,
+    sums: np.ndarray,
+    order: np.ndarray,
+    starts: np.ndarray,
 ) -> None:
     """Order the splats that are seen by depth, ties by index.
 
     Args:
-        packed: (N, PACKED), see `project.project_splats`.
+        packed: (N, PACKED), see `project`; columns 14 and 15 are written.
+        rects: (N, 4) int16, see `project.project_splats`.
         touched: (N,) int32, tiles that a splat touches.
         sums: (parts, 2) int64, splats seen and tiles touched in each part of the Gaussians.
         order: (N,) int32, written: indices from near to far; -1 behind the last.
@@ -53,7 +61,8 @@ def sort_by_depth(
     keys, spare_keys = (scratch(name, (seen,), np.uint32) for name in ("keys", "spare_keys"))
     spare = scratch("spare_order", (seen,), np.int32)
     bounds = np.empty((parts, 2), np.uint32)
-    in_parallel(collect, parts, packed, touched, before, keys, order, starts, bounds)
+    written = (keys, order, starts, bounds)
+    in_parallel(collect, parts, packed, rects, touched, before, *written, items=seen)
     starts[-1] = before[-1, 1]
     order[seen:] = -1
     if seen == 0:
@@ -64,9 +73,9 @@ def sort_by_depth(
     # Depths within a factor of 8, say, differ in 25 bits only: two or three rounds.
     for shift in range(0, int(highest - lowest).bit_length(), DIGIT_BITS):
         counts = scratch("digit_counts", (SORT_PARTS, DIGITS), np.int32)
-        in_parallel(count_digits, SORT_PARTS, here[0], lowest, shift, counts)
+        in_parallel(count_digits, SORT_PARTS, here[0], lowest, shift, counts, items=seen)
         cursors, _ = starts_of(counts)
-        in_parallel(move_by_digit, SORT_PARTS, *here, lowest, shift, cursors, *there)
+        in_parallel(move_by_digit, SORT_PARTS, *here, lowest, shift, cursors, *there, items=seen)
         here, there = there, here
     if here[1] is spare:
         order[:seen] = spare
@@ -77,6 +86,7 @@ def collect(
     part: int,
     parts: int,
     packed: np.ndarray,
+    rects: np.ndarray,
     touched: np.ndarray,
     before: np.ndarray,
     keys: np.ndarray,
@@ -95,6 +105,8 @@ def collect(
             key = bits[i, 9]
             keys[place] = key
             order[place] = i
+            x0, x1, y0, _ = rectangle(rects, i)
+            bits[i, 14], bits[i, 15] = pair - y0 * (x1 - x0) - x0, x1 - x0
             lowest, highest = min(lowest, key), max(highest, key)
             place += 1
             pair += touched[i]
@@ -141,7 +153,7 @@ def count_tiles(order: np.ndarray, rects: np.ndarray, tiles_x: int, tiles: int) 
         it ends.
     """
     counts = scratch("tile_counts", (TILE_PARTS, tiles), np.int32)
-    in_parallel(count_tiles_of, TILE_PARTS, order, rects, tiles_x, counts)
+    in_parallel(count_tiles_of, TILE_PARTS, order, rects, tiles_x, counts, items=len(order))
     starts, _ = starts_of(counts)
     return np.concatenate([starts, starts[-1:] + counts[-1:]])
 
@@ -169,6 +181,7 @@ def count_tiles_of(
         mine[tile] = 0
     first, last = share(part, parts, order.shape[0])
     for k in range(first, last):
+        prefetch(rects, 4 * order[min(k + AHEAD, last - 1)])
         x0, x1, y0, y1 = rectangle(rects, order[k])
         for y in range(y0, y1):
             for x in range(x0, x1):
@@ -188,6 +201,7 @@ def place_members(
     mine = cursors[part]
     first, last = share(part, parts, order.shape[0])
     for k in range(first, last):
+        prefetch(rects, 4 * order[min(k + AHEAD, last - 1)])
         x0, x1, y0, y1 = rectangle(rects, order[k])
         for y in range(y0, y1):
             for x in range(x0, x1):

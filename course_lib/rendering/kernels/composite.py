@@ -3,6 +3,8 @@
 How this differs from a loop over splats and pixels: a pixel meets only the splats of its tile, and
 of those only the rows that the ellipse can cross; the pixels of these rows are one
 flat loop over small local arrays, which becomes vector instructions; and tiles run in parallel.
+A tile's splats lie all over memory, so each is asked for a block before its turn: with 200,000 of
+them the waiting was a third of the time.
 """
 
 import math
@@ -11,12 +13,14 @@ import numpy as np
 from numba import njit
 
 from ..splats.projection import MAX_ALPHA, MIN_ALPHA, MIN_TRANSMITTANCE
+from .prefetch import prefetch
 from .project import MOMENTS, PACKED, TILE, ZERO
 from .threads import COMPILED, REORDERED
 from .vectors import HALF, ONE, SIXTEENTH, exp_of_16
 
 PIXELS = TILE * TILE
 BLOCK = 64  # splats copied together into a local array, as CUDA would stage them in shared memory
+AHEAD = 16  # rows of `moments` that memory is asked for before they are written
 CHECK_EVERY = 16  # splats between two looks at whether all pixels of the tile are finished
 OPAQUE, FAINTEST = np.float32(MAX_ALPHA), np.float32(MIN_ALPHA)
 DARKEST = np.float32(MIN_TRANSMITTANCE)
@@ -41,21 +45,11 @@ def stage(
 
 
 @njit(**COMPILED)
-def find_pairs(
-    rects: np.ndarray,
-    starts: np.ndarray,
-    members: np.ndarray,
-    first: int,
-    last: int,
-    tile_x: int,
-    tile_y: int,
-    pairs: np.ndarray,
-) -> None:
-    """The row of `moments` for each of the splats members[first:last] and this tile."""
-    for k in range(first, last):
-        i = members[k]
-        left, wide = rects[i, 0], rects[i, 1] - rects[i, 0]
-        pairs[k - first] = starts[i] + (tile_y - rects[i, 2]) * wide + tile_x - left
+def find_pairs(block: np.ndarray, count: int, tile_x: int, tile_y: int, pairs: np.ndarray) -> None:
+    """The row of `moments` for each staged splat and this tile."""
+    whole = block.view(np.int32)
+    for n in range(count):
+        pairs[n] = whole[n, 14] + tile_y * whole[n, 15] + tile_x
 
 
 @njit(**COMPILED)
@@ -131,6 +125,7 @@ def composite(
                 find_rows(block, min(BLOCK, last - k), left, top, rows, crossed)
             if n % CHECK_EVERY == 0 and all_finished(light):
                 break
+            prefetch(packed, members[min(k + BLOCK, last - 1)] * PACKED)
             splat = block[n]
             u, v, opacity = splat[0] - left, splat[1] - top, splat[5]
             row, end = crossed[n, 0], crossed[n, 1]
@@ -171,8 +166,6 @@ def composite_backward(
     members: np.ndarray,
     bounds: np.ndarray,
     busiest: np.ndarray,
-    rects: np.ndarray,  # (N, 4) int16
-    starts: np.ndarray,  # (N + 1,) int32
     image: np.ndarray,
     alpha: np.ndarray,
     grad_image: np.ndarray,  # (H, W, 3)
@@ -191,7 +184,7 @@ def composite_backward(
     height, width = alpha.shape
     tiles_x = (width + TILE - 1) // TILE
     block, crossed = np.empty((BLOCK, PACKED), np.float32), np.empty((BLOCK, 2), np.int32)
-    pairs = np.empty(BLOCK, np.int32)
+    pairs = np.zeros(BLOCK, np.int32)
     for job in range(part, busiest.shape[0], parts):
         tile = busiest[job]
         tile_y, tile_x = tile // tiles_x, tile % tiles_x
@@ -214,7 +207,11 @@ def composite_backward(
             if n == 0:
                 stage(packed, members, k, min(k + BLOCK, last), block)
                 find_rows(block, min(BLOCK, last - k), left, top, rows, crossed)
-                find_pairs(rects, starts, members, k, min(k + BLOCK, last), tile_x, tile_y, pairs)
+                find_pairs(block, min(BLOCK, last - k), tile_x, tile_y, pairs)
+            prefetch(packed, members[min(k + BLOCK, last - 1)] * PACKED)
+            soon = pairs[min(n + AHEAD, BLOCK - 1)] * MOMENTS
+            prefetch(moments, soon)
+            prefetch(moments, soon + MOMENTS - 1)  # a row may lie in two cache lines
             out = moments[pairs[n]]
             finished = finished or (n % CHECK_EVERY == 0 and all_finished(light))
             if finished:

@@ -22,6 +22,8 @@ from ...data import cache_folder
 Size = tuple[int, int]
 Launch = Callable[[str, Size, Size, Sequence[Tensor | int | float]], None]
 
+# What to do about an installation that does not work.
+ADVICE = "let the GPU's driver, PyTorch and cuda-bindings be made for the same CUDA version"
 OPTIONS = ("--std=c++17", "--ptxas-options=-v")  # -v: say how many registers each kernel takes
 
 
@@ -83,7 +85,8 @@ def compile_cuda(
         if capability[0] * 10 + capability[1] not in supported:
             raise CudaError(
                 f"capability: NVRTC {version[0]}.{version[1]} cannot compile for {architecture}, "
-                f"only for sm_{', sm_'.join(map(str, supported))}"
+                f"only for sm_{', sm_'.join(map(str, supported))}; another version of it, which "
+                "comes with another PyTorch, may"
             )
         compiled = run_nvrtc(nvrtc, source, options)
         keep(kept, key, compiled)
@@ -107,7 +110,9 @@ def load_nvrtc() -> Any:
             f"({error}); install it with: pip install cuda-bindings"
         ) from None
     except Exception as error:  # cuda-bindings documents no type for this
-        raise CudaError(f"NVRTC, CUDA's compiler, does not load: {_first_line(error)}") from None
+        raise CudaError(
+            f"NVRTC, CUDA's compiler, does not load ({first_line(error)}); {ADVICE}"
+        ) from None
     return nvrtc
 
 
@@ -232,5 +237,5 @@ def _checked(nvrtc: Any, answer: tuple[Any, ...]) -> Any:
     return answer[1] if len(answer) > 1 else None
 
 
-def _first_line(error: Exception) -> str:
+def first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -3,7 +3,7 @@
 // Every CUDA thread of a block becomes a fibre: a stack of its own, run by one CPU thread until
 // it has to wait for others at a barrier, then put aside. Blocks run one after the other, so that
 // shared memory can be plain static memory. What it knows: 1-D to 3-D grids and blocks, shared
-// memory, barriers, votes and shuffles of whole warps, atomicAdd, __expf.
+// memory, barriers, votes and shuffles of whole warps, atomicAdd, __expf, __float_as_int.
 //
 // Stricter than CUDA: a thread may not leave a kernel while others still wait for it at a barrier.
 // Not checked: data races between barriers, and anything about speed.
@@ -212,6 +212,13 @@ static inline int __any_sync(unsigned, int vote)
 template <class T> T __shfl_down_sync(unsigned, T value, int step)
 {
     return cuda_host::exchange(value, int(cuda_host::current) % cuda_host::WARP + step);
+}
+
+static inline int __float_as_int(float value)
+{
+    int bits;
+    std::memcpy(&bits, &value, sizeof(bits));
+    return bits;
 }
 
 static inline float atomicAdd(float* address, float value)

@@ -29,14 +29,16 @@ from .vectors import (
 
 TILE = 16  # pixels, edge of the squares that a picture is cut into
 
-# What the compositing kernels read of a splat: one row of 14 float32.
+# What the compositing kernels read of a splat: one row of 16 float32, a cache line.
 #   0 u, 1 v                mean, pixels
 #   2 A, 3 B, 4 C           inverse covariance [[A, B], [B, C]], 1 / pixel^2
 #   5 opacity, 6 7 8 color, 9 depth
 #   10 reach                half the height of the ellipse on which alpha is MIN_ALPHA, pixels
 #   11 inverse width        1 / half its width, 1 / pixels
 #   12 rho, 13 sqrt(1 - rho^2)   correlation of x and y
-PACKED = 14
+#   14, 15 (int32)          where the splat's rows of `moments` begin, and their step from tile row
+#                           to tile row: the pair with tile (x, y) is row [14] + y [15] + x
+PACKED = 16
 
 BLUR, NEAREST, FAINTEST = np.float32(COVARIANCE_BLUR), np.float32(NEAR), np.float32(MIN_ALPHA)
 MARGIN = np.float32(0.5 * GUARD)
@@ -132,9 +134,10 @@ def project_splats(
         x, y, z = turned[0] + viewmat[0, 3], turned[1] + viewmat[1, 3], turned[2] + viewmat[2, 3]
         if not z > NEAREST or opacities[i] < FAINTEST:
             continue
-        slope_x, slope_y = x / z, y / z
+        inverse_depth = ONE / z
+        slope_x, slope_y = x * inverse_depth, y * inverse_depth
         axis_x, axis_y = picture_axes(
-            view, ONE / z, held(slope_x, fx, cx, wide), held(slope_y, fy, cy, high), fx, fy
+            view, inverse_depth, held(slope_x, fx, cx, wide), held(slope_y, fy, cy, high), fx, fy
         )
         w, qx, qy, qz, _ = unit_quaternion(quats, i)
         rotation = rotation_rows(w, qx, qy, qz)
@@ -160,11 +163,8 @@ def project_splats(
         if not (inside and v + reach_y > ZERO and v - reach_y < high and x1 > x0 and y1 > y0):
             continue
         packed[i, 0], packed[i, 1] = u, v
-        packed[i, 2], packed[i, 3], packed[i, 4] = (
-            yy / determinant,
-            -xy / determinant,
-            xx / determinant,
-        )
+        inverse = ONE / determinant
+        packed[i, 2], packed[i, 3], packed[i, 4] = yy * inverse, -xy * inverse, xx * inverse
         packed[i, 5], packed[i, 9] = opacities[i], z
         spread = ONE / math.sqrt(xx * yy)
         packed[i, 10], packed[i, 11] = reach_y, ONE / reach_x

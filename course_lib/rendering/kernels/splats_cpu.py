@@ -9,9 +9,10 @@ from .composite import composite, composite_backward
 from .project import MOMENTS, PACKED, TILE, project_splats, project_splats_backward
 from .threads import in_parallel, scratch
 
-GAUSSIANS_IN_A_PART = 1024
-MOST_PARTS = 64
+GAUSSIANS_IN_A_PART = 2048
+MOST_PARTS = 32
 MOST_PAIRS = 2**31 - 1
+CACHE_LINE = 16  # float32
 
 
 def draw(
@@ -32,7 +33,7 @@ def draw(
     Args: float32, contiguous; colors (N, coefficients, 3); degree -1 for plain colours.
     """
     n, parts = means.shape[0], _parts(means.shape[0])
-    packed = np.empty((n, PACKED), np.float32)
+    packed = aligned(n, PACKED)
     rects, order = np.empty((n, 4), np.int16), np.empty(n, np.int32)
     starts = np.empty(n + 1, np.int32)
     touched = scratch("touched", (n,), np.int32)
@@ -45,7 +46,7 @@ def draw(
     pairs = int(sums[:, 1].sum())
     if pairs > MOST_PAIRS:
         raise ValueError(f"scales: the Gaussians cover {pairs} tiles together, which is too many")
-    sort_by_depth(packed, touched, sums, order, starts)
+    sort_by_depth(packed, rects, touched, sums, order, starts)
     tiles_x, tiles = _tiles(width, height)
     places = count_tiles(order[: int(sums[:, 0].sum())], rects, tiles_x, tiles)
     image, alpha = np.empty((height, width, 3), np.float32), np.empty((height, width), np.float32)
@@ -81,7 +82,7 @@ def draw_backward(
     lists = _tile_lists(order[: int(np.count_nonzero(order >= 0))], rects, tiles_x, places, pairs)
     moments = scratch("moments", (pairs, MOMENTS), np.float32)
     in_parallel(
-        composite_backward, min(tiles, MOST_PARTS), packed, *lists, rects, starts,
+        composite_backward, min(tiles, MOST_PARTS), packed, *lists,
         image, alpha, grad_image, grad_alpha, moments,
     )  # fmt: skip
     shapes = ((n, 3), (n, 4), (n, 3), (n,))
@@ -115,6 +116,13 @@ def _tile_lists(
     bounds = places[[0, -1]]
     busiest = np.argsort(bounds[0] - bounds[1], kind="stable").astype(np.int32)
     return members, bounds, busiest
+
+
+def aligned(rows: int, columns: int) -> np.ndarray:
+    """Uninitialised (rows, columns) float32, from the beginning of a cache line on."""
+    memory = np.empty(rows * columns + CACHE_LINE, np.float32)
+    first = -memory.ctypes.data // memory.itemsize % CACHE_LINE
+    return memory[first : first + rows * columns].reshape(rows, columns)
 
 
 def _eye(viewmat: np.ndarray) -> np.ndarray:

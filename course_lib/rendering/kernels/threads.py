@@ -26,6 +26,7 @@ COMPILED = {
 }
 # For loops that add up over pixels, which become vectors only if sums may be reordered.
 REORDERED = {**COMPILED, "fastmath": {"contract", "reassoc", "arcp", "nsz"}}
+FEW = 20_000
 LARGEST_KEPT = 64 * 2**20  # bytes; larger scratch memory goes back to the system after its call
 
 kernel_lock = threading.RLock()  # held from the first to the last kernel that shares scratch memory
@@ -33,11 +34,14 @@ _kept: dict[str, np.ndarray] = {}
 _pool: list[ThreadPoolExecutor] = []
 
 
-def in_parallel(kernel: Callable[..., None], parts: int, *arguments: Any) -> None:
+def in_parallel(
+    kernel: Callable[..., None], parts: int, *arguments: Any, items: int = FEW + 1
+) -> None:
     """Call ``kernel(part, parts, *arguments)`` for each part, on as many threads as PyTorch uses.
 
     A thread takes the next part as soon as it is free. A kernel's result must not depend on who
-    computes which part, nor on their order.
+    computes which part, nor on their order. Few items of quick work stay on this thread: to wake
+    another takes longer.
     """
     following = itertools.count()  # its next() is atomic
 
@@ -45,7 +49,7 @@ def in_parallel(kernel: Callable[..., None], parts: int, *arguments: Any) -> Non
         while (part := next(following)) < parts:
             kernel(part, parts, *arguments)
 
-    helpers = min(torch.get_num_threads(), parts) - 1
+    helpers = min(torch.get_num_threads(), parts) - 1 if items > FEW else 0
     others = [_threads().submit(work) for _ in range(helpers)]
     try:
         work()

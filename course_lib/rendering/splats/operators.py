@@ -1,8 +1,8 @@
 """The rasteriser as PyTorch operators: what autograd, opcheck and torch.compile need to know.
 
-`rasterize_splats` and its backward each have a kernel for the CPU. A further device registers its
-own with ``torch.library.impl(FORWARD, "cuda")`` and the same for `BACKWARD`; it keeps to the
-outputs' shapes, and adds itself to `DEVICES`.
+`rasterize_splats` and its backward each draw with CUDA where their tensors lie on a GPU and its
+kernels work there, else with numba on the CPU, where they then copy the tensors. Their outputs have
+the same shapes either way. **CUDA's part has not run on a real GPU yet.**
 
 (Defined in two steps because ``torch.library.custom_op``, which does both in one, imports the
 whole compiler at the first call: a second and a half.)
@@ -15,13 +15,15 @@ from torch import Tensor
 
 from .arguments import check_camera
 
-DEVICES = ("cpu",)
+DEVICES = ("cpu", "cuda")
 FORWARD, BACKWARD = "course::rasterize_splats", "course::rasterize_splats_backward"
-TILE, PACKED, TILE_PARTS = 16, 14, 8  # as the kernels have them
+TILE, PACKED, TILE_PARTS = 16, 16, 8  # as the kernels have them
 
-# Image (H, W, 3), alpha (H, W), then what the backward pass keeps: packed (N, 14), rects (N, 4),
-# order (N,), starts (N + 1,), places (9, tiles). No size depends on values, only on N, W and H.
-Outputs = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
+# Image (H, W, 3), alpha (H, W), then what backward keeps: packed (N, PACKED), rects (N, 4),
+# order (N,), starts (N + 1,), places (9, tiles), and pairs (1,), the last of starts, on the CPU
+# whatever the device, so that backward need not wait for it. No size depends on values, only on N,
+# W and H.
+Outputs = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 Gradients = tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]
 
 
@@ -38,14 +40,19 @@ def _rasterize_splats(
     height: int,
     degree: int,
 ) -> Outputs:
-    """Draw on the CPU; colors is (N, coefficients, 3), degree -1 for plain colours."""
+    """Draw; colors is (N, coefficients, 3), degree -1 for plain colours."""
+    tensors = (means, quats, scales, opacities, colors, viewmat, K, background)
+    if launch := _launcher(means.device):
+        from ..kernels import splats_cuda
+
+        return splats_cuda.draw(launch, *map(_plain, tensors), width, height, degree)
     from ..kernels import splats_cpu, threads  # numba takes half a second to import
 
     check_camera(viewmat, K)
-    tensors = (means, quats, scales, opacities, colors, viewmat, K, background)
     with threads.kernel_lock:
         drawn = splats_cpu.draw(*map(_numpy, tensors), width, height, degree)
-    return tuple(map(torch.from_numpy, drawn))
+    pairs = torch.tensor([int(drawn[5][-1])])
+    return *(torch.from_numpy(array).to(means.device) for array in drawn), pairs
 
 
 def _shapes(
@@ -71,6 +78,7 @@ def _shapes(
         means.new_empty(n, dtype=torch.int32),
         means.new_empty(n + 1, dtype=torch.int32),
         means.new_empty(TILE_PARTS + 1, tiles, dtype=torch.int32),
+        torch.empty(1, dtype=torch.int64, device="cpu"),
     )
 
 
@@ -94,17 +102,21 @@ def _rasterize_splats_backward(
     order: Tensor,
     starts: Tensor,
     places: Tensor,
+    pairs: Tensor,
 ) -> Gradients:
-    """Gradients of means, quats, scales, opacities, colors and viewmat, on the CPU."""
+    """Gradients of means, quats, scales, opacities, colors and viewmat."""
+    before = (grad_image, grad_alpha, means, quats, scales, opacities, colors, viewmat, K)
+    kept, sizes = (image, alpha, packed, rects, order, starts, places), (width, height, degree)
+    if launch := _launcher(means.device):
+        from ..kernels import splats_cuda
+
+        tensors = (*map(_plain, before), *sizes, *map(_plain, kept), pairs)
+        return splats_cuda.draw_backward(launch, *tensors)
     from ..kernels import splats_cpu, threads
 
-    before = (grad_image, grad_alpha, means, quats, scales, opacities, colors, viewmat, K)
-    kept = (image, alpha, packed, rects, order, starts, places)
     with threads.kernel_lock:
-        gradients = splats_cpu.draw_backward(
-            *map(_numpy, before), width, height, degree, *map(_numpy, kept)
-        )
-    return tuple(map(torch.from_numpy, gradients))
+        gradients = splats_cpu.draw_backward(*map(_numpy, before), *sizes, *map(_numpy, kept))
+    return tuple(torch.from_numpy(array).to(means.device) for array in gradients)
 
 
 def _gradient_shapes(grad_image: Tensor, grad_alpha: Tensor, *inputs: Any) -> Gradients:
@@ -121,10 +133,10 @@ def _keep(ctx: Any, inputs: tuple[Any, ...], output: Outputs) -> None:
 
 
 def _backward(ctx: Any, grad_image: Tensor | None, grad_alpha: Tensor | None, *_: Any) -> tuple:
-    *inputs, K, image, alpha, packed, rects, order, starts, places = ctx.saved_tensors
+    *inputs, K, image, alpha, packed, rects, order, starts, places, pairs = ctx.saved_tensors
     grad_image = torch.zeros_like(image) if grad_image is None else grad_image
     grad_alpha = torch.zeros_like(alpha) if grad_alpha is None else grad_alpha
-    kept = (image, alpha, packed, rects, order, starts, places)
+    kept = (image, alpha, packed, rects, order, starts, places, pairs)
     gradients = rasterize_splats_backward(
         grad_image.contiguous(), grad_alpha.contiguous(), *inputs, K, *ctx.sizes, *kept
     )
@@ -134,8 +146,21 @@ def _backward(ctx: Any, grad_image: Tensor | None, grad_alpha: Tensor | None, *_
     return (*gradients, grad_background, None, None, None, None)
 
 
+def _launcher(device: torch.device) -> Any:
+    """How to launch CUDA kernels on the tensors' device; None: draw on the CPU."""
+    if device.type != "cuda":
+        return None
+    from ..kernels import splats_cuda
+
+    return splats_cuda.launcher(device)
+
+
+def _plain(tensor: Tensor) -> Tensor:
+    return tensor.detach().contiguous()
+
+
 def _numpy(tensor: Tensor) -> Any:
-    return tensor.detach().contiguous().numpy()
+    return _plain(tensor).cpu().numpy()
 
 
 for _name, _kernel, _fake in (
@@ -143,7 +168,7 @@ for _name, _kernel, _fake in (
     (BACKWARD, _rasterize_splats_backward, _gradient_shapes),
 ):
     torch.library.define(_name, torch.library.infer_schema(_kernel, mutates_args=()))
-    torch.library.impl(_name, "cpu", _kernel)
+    torch.library.impl(_name, DEVICES, _kernel)
     torch.library.register_fake(_name, _fake)
 torch.library.register_autograd(FORWARD, _backward, setup_context=_keep)
 

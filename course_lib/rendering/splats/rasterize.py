@@ -56,7 +56,15 @@ def rasterize(
             zero, a negative scale, an opacity outside [0, 1]. (A colour that is not finite is
             noticed if its Gaussian is seen. A Gaussian whose covariance in the picture overflows
             float32 is skipped.)
-        NotImplementedError: tensors on a device other than the CPU.
+        NotImplementedError: tensors neither on the CPU nor on a CUDA device.
+
+    Warns:
+        RuntimeWarning: once, if tensors are on a CUDA device where the kernels cannot be compiled
+        or loaded. Picture and gradients are then computed on the CPU and copied back.
+
+    On CUDA tensors, kernels that are compiled at the first call do the same, with one number
+    that the CPU waits for in each picture. They are tested on the CPU only: nothing of them has
+    run on a real GPU yet.
 
     Source: Kerbl et al. (2023), https://arxiv.org/abs/2308.04079, sections 4 and 6.
 

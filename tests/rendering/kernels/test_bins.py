@@ -14,7 +14,7 @@ def binned(depths, rects, tiles_x, tiles):
     sums = np.array([[np.count_nonzero(t), t.sum()] for t in (touched[:half], touched[half:])])
     order, starts = np.empty(n, np.int32), np.empty(n + 1, np.int32)
     with threads.kernel_lock:
-        bins.sort_by_depth(packed, touched, sums, order, starts)
+        bins.sort_by_depth(packed, rects, touched, sums, order, starts)
         seen = order[: sums[:, 0].sum()]
         places = bins.count_tiles(seen, rects, tiles_x, tiles)
         members = bins.list_members(seen, rects, tiles_x, places, int(touched.sum())).copy()

@@ -5,19 +5,10 @@
 // splats together into shared memory ("staging"), wait for each other, and then each pixel walks
 // over what lies there: global memory is read once for a tile, not once for a pixel.
 //
-// Compiled with these macros, whose one home is Python (see splats_cuda.py):
-//   TILE                edge of a tile, pixels
-//   PACKED, MOMENTS     floats in a row of `packed` and of `moments`
-//   MIN_ALPHA, MAX_ALPHA, MIN_TRANSMITTANCE
-// All arithmetic is float: a T4 computes doubles at 1/32 of the speed, and one constant written
-// as 0.5 instead of 0.5f would turn everything around it into doubles.
-//
 // Source: Kerbl et al. (2023), https://arxiv.org/abs/2308.04079, section 6 and appendix C.
 
 constexpr int PIXELS = TILE * TILE;   // threads in a block; the forward pass stages as many splats
-constexpr int WARP = 32;              // threads that can read each other's registers
 constexpr int WARPS = PIXELS / WARP;  // warps in a block: with 16 x 16 pixels, each has two rows
-constexpr unsigned EVERY_LANE = 0xffffffffu;
 constexpr int BATCH = 32;             // splats staged at a time by the backward pass
 
 static_assert(PIXELS % WARP == 0 && PIXELS <= 1024, "a block must be whole warps, at most 1024");
@@ -140,14 +131,6 @@ __device__ __forceinline__ bool meet(
     said[7] = by_sigma * dx * dy;
     said[8] = by_sigma * dy * dy;
     return true;
-}
-
-// Sum over a warp, in lane 0: 16 lanes add what 16 others hold, then 8, 4, 2, 1.
-__device__ __forceinline__ float warp_sum(float value)
-{
-    for (int step = WARP / 2; step > 0; step /= 2)
-        value += __shfl_down_sync(EVERY_LANE, value, step);
-    return value;
 }
 
 // The row of `moments` that belongs to a splat and a tile: rows of a splat follow each other, in
