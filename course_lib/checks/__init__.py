@@ -18,6 +18,7 @@ UNITS = {
     "00_start_here": "start",
     "04_classical_inpainting": "classical_inpainting",
     "17_gaussian_splatting": "gaussian_splatting",
+    "18_splat_training": "splat_training",
 }
 
 __all__ = [

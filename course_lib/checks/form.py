@@ -17,6 +17,13 @@ class StudentError(Exception):
         self.kind = kind
 
 
+class Foreign:
+    """Stands for a value that cannot leave a student's process; only the name of its type does."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+
 def same_form(came: Any, wanted: Any, what: str = "the result") -> Any:
     """Return ``came`` if it has the type, shape, dtype and device of ``wanted``.
 
@@ -30,6 +37,8 @@ def same_form(came: Any, wanted: Any, what: str = "the result") -> Any:
         return _same_tensor(came, wanted, what)
     if isinstance(wanted, tuple):
         return _same_tuple(came, wanted, what)
+    if isinstance(wanted, dict):
+        return _same_dict(came, wanted, what)
     return _same_number(came, wanted, what)
 
 
@@ -72,6 +81,19 @@ def _same_tuple(came: Any, wanted: tuple[Any, ...], what: str) -> tuple[Any, ...
     return tuple(same_form(a, b, f"value {i} of {what}") for i, (a, b) in pairs)
 
 
+def _same_dict(came: Any, wanted: dict[str, Any], what: str) -> dict[str, Any]:
+    names = ", ".join(wanted)
+    if not isinstance(came, dict):
+        raise StudentError("wrong type", f"{what} is {_a(came)}; it should be a dict of {names}.")
+    if came.keys() != wanted.keys():
+        found = ", ".join(map(str, came)) or "no entries"
+        raise StudentError("wrong entries", f"{what} has {found}; it should have {names}.")
+    return {
+        name: same_form(came[name], value, f"entry '{name}' of {what}")
+        for name, value in wanted.items()
+    }
+
+
 def _same_number(came: Any, wanted: Any, what: str) -> Any:
     if isinstance(came, torch.Tensor) and came.ndim == 0:
         came = came.item()
@@ -86,6 +108,8 @@ def _same_number(came: Any, wanted: Any, what: str) -> Any:
 
 
 def _a(value: Any) -> str:
+    if isinstance(value, Foreign):
+        return f"of type {value.name}"
     kind = type(value)
     module = "" if kind.__module__ == "builtins" else kind.__module__.partition(".")[0] + "."
     return f"of type {module}{kind.__name__}"

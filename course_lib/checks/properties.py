@@ -61,6 +61,12 @@ def difference(
     if isinstance(wanted, tuple):
         found = [difference(a, b, atol, rtol, message) for a, b in zip(came, wanted, strict=True)]
         return next((each for each in found if each), None)
+    if isinstance(wanted, dict):
+        found = [
+            difference(came[name], value, atol, rtol, message or f"entry '{name}' is off")
+            for name, value in wanted.items()
+        ]
+        return next((each for each in found if each), None)
     if not isinstance(wanted, torch.Tensor):
         if abs(came - wanted) <= atol + rtol * abs(wanted):
             return None

@@ -146,6 +146,8 @@ def copy_of(value: Any) -> Any:
         return value.clone_state()
     if isinstance(value, (list, tuple)):
         return type(value)(copy_of(item) for item in value)
+    if isinstance(value, dict):
+        return {name: copy_of(item) for name, item in value.items()}
     return value.copy() if hasattr(value, "copy") else value
 
 
@@ -153,8 +155,13 @@ def unchanged(before: Any, after: Any) -> bool:
     """Whether an input is still what it was. Generators may advance."""
     if isinstance(before, (list, tuple)):
         return len(before) == len(after) and all(map(unchanged, before, after))
+    if isinstance(before, dict):
+        return before.keys() == after.keys() and all(
+            unchanged(item, after[name]) for name, item in before.items()
+        )
     if isinstance(before, torch.Tensor):
-        same = before.shape == after.shape and before.dtype == after.dtype
+        same = isinstance(after, torch.Tensor) and before.shape == after.shape
+        same = same and before.dtype == after.dtype
         return same and bool(((before == after) | ((before != before) & (after != after))).all())
     if hasattr(before, "dtype") and hasattr(before, "shape"):
         return before.shape == after.shape and bool((before == after).all())

@@ -169,3 +169,52 @@ def test_gradients_of_several_results_come_together():
     assert torch.equal(gradient, 2 + 2 * x)
     half = Subject(lambda x: ((2 * x).detach(), x.square().sum()))
     assert torch.equal(half.vjp((x,), 0, (ones, torch.tensor(1.0))), 2 * x)
+
+
+def doubled(tables):
+    return {name: 2 * table for name, table in tables.items()}
+
+
+def _tables(generator):
+    tables = {"a": torch.rand(2, generator=generator), "b": torch.rand(3, 1, generator=generator)}
+    return [Case("two tables", (tables,))]
+
+
+TABLES = Check("test.doubled", doubled, _tables, (agrees(1),), {})
+
+
+def fills_in_place(tables):
+    tables["a"].fill_(7.0)
+    return doubled(tables)
+
+
+def forgets_an_entry(tables):
+    del tables["b"]
+    return {"a": 2 * tables["a"], "b": torch.ones(3, 1)}
+
+
+@pytest.mark.parametrize(
+    ("function", "kind", "words"),
+    [
+        (lambda tables: list(doubled(tables).values()), "wrong type", "list; it should be a dict"),
+        (lambda tables: {"a": 2 * tables["a"]}, "wrong entries", "has a; it should have a, b"),
+        (lambda tables: doubled(tables) | {"b": torch.ones(3)}, "wrong shape", "entry 'b' of"),
+        (lambda tables: doubled(tables) | {"b": torch.ones(3, 1)}, "wrong", "entry 'b' is off"),
+        (fills_in_place, "input changed in place", "`tables` in place"),
+        (forgets_an_entry, "input changed in place", "`tables` in place"),
+    ],
+)
+def test_a_dict_of_tensors_is_judged_entry_by_entry(function, kind, words):
+    finding = evaluate(TABLES, Subject(function)).findings[0]
+    assert finding.kind == kind
+    assert words in finding.message
+
+
+def test_the_order_of_a_dict_does_not_matter_and_copies_are_deep():
+    turned = dict(reversed(doubled({"a": torch.ones(2), "b": torch.ones(3, 1)}).items()))
+    assert evaluate(TABLES, Subject(lambda tables: dict(reversed(doubled(tables).items())))).passed
+    copy = copy_of({"state": turned})
+    copy["state"]["a"].zero_()
+    assert unchanged({"state": turned}, {"state": turned}) and turned["a"].any()
+    assert not unchanged({"state": turned}, copy)
+    assert not unchanged({"a": torch.ones(2)}, {"a": [1.0, 1.0]})

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from course_lib.checks.ask import Ask
 from course_lib.checks.definition import Case, Finding, Property
+from course_lib.checks.form import StudentError, same_form
 from course_lib.checks.properties import difference
 from course_lib.checks.subject import Cotangent, Subject, copy_of
 
@@ -51,9 +52,10 @@ def recognise(
 
 
 def _alike(came: Any, result: Any, atol: float, rtol: float) -> bool:
-    if isinstance(came, tuple):
-        return all(_alike(a, b, atol, rtol) for a, b in zip(came, result, strict=True))
-    return came.shape == result.shape and difference(came, result.detach(), atol, rtol) is None
+    try:
+        return difference(came, same_form(result, came), atol, rtol) is None
+    except StudentError:
+        return False
 
 
 def compare(
