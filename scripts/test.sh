@@ -2,14 +2,18 @@
 # Every test: style, the package with its doctests, the checks and their mutants, every notebook.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-# The viewer's tests open it in a real browser.
-if ! command -v chromium >/dev/null; then
+# The viewer's tests open it in a real browser; grades also go into a real PostgreSQL server, which
+# the tests start themselves.
+need() {
+    [ -n "$(compgen -G "$2")" ] && return
     if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
-        apt-get update -qq && apt-get install -y -qq chromium
+        apt-get update -qq && apt-get install -y -qq --no-install-recommends "$1" >&2
     else
-        echo "Chromium is missing, so the browser's tests are skipped: sudo apt install chromium" >&2
+        echo "$1 is missing, so its tests are skipped: sudo apt install $1" >&2
     fi
-fi
+}
+need chromium /usr/bin/chromium
+need postgresql '/usr/lib/postgresql/*/bin/initdb'
 ruff check .
 ruff format --check .
 # Two workers, one thread each: PyTorch's and numba's own threads would only fight for the cores.

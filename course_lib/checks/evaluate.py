@@ -82,6 +82,8 @@ def _examine(each: Property, ask: Ask, cases: Sequence[Case]) -> Finding | None:
             found = each.holds(ask, case)
         except StudentError as error:
             found = Finding(str(error), kind=error.kind)
+        except (ArithmeticError, LookupError, RuntimeError, TypeError, ValueError) as error:
+            found = Finding(f"the values make no sense ({type(error).__name__}: {error}).")
         if found is not None:
             found = Finding(found) if isinstance(found, str) else found
             hint = found.hint or (each.hint if found.kind == "wrong" else "")

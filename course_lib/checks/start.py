@@ -1,5 +1,7 @@
 """Unit 00: pictures as batches of tensors, and how far two pictures are apart."""
 
+import math
+
 import numpy as np
 import torch
 
@@ -16,7 +18,8 @@ def _draw_picture(generator: torch.Generator, height: int, width: int) -> np.nda
 
 def _batch_cases(generator: torch.Generator) -> list[Case]:
     red = np.zeros((4, 6, 3), dtype=np.uint8)
-    red[..., 0] = 255
+    red[..., 0] = _draw_picture(generator, 4, 6)[..., 0] // 2
+    red[0, 0, 0] = 255
     return [
         Case("three square pictures", ([_draw_picture(generator, 8, 8) for _ in range(3)],)),
         Case("two pictures wider than high", ([_draw_picture(generator, 5, 9) for _ in "ab"],)),
@@ -26,9 +29,10 @@ def _batch_cases(generator: torch.Generator) -> list[Case]:
 
 
 def _in_unit_range(ask: Ask, case: Case) -> Finding | None:
-    batch = ask(*case.inputs)
+    batch, wanted = ask(*case.inputs), ask.wanted(*case.inputs)
     low, high = float(batch.min()), float(batch.max())
-    if low >= 0.0 and high <= 1.0 and (high > 0.1 or case.inputs[0][0].max() < 26):
+    fits = abs(low - wanted.min()) < 0.15 and abs(high - wanted.max()) < 0.15
+    if low >= 0.0 and high <= 1.0 and fits:
         return None
     return Finding(
         "the values do not fill the range from 0 to 1.",
@@ -39,8 +43,10 @@ def _in_unit_range(ask: Ask, case: Case) -> Finding | None:
 
 
 def _red_stays_red(ask: Ask, case: Case) -> Finding | None:
-    means = ask(*case.inputs)[0].mean(dim=(1, 2))
-    if means[0] > 0 and means[1] == 0 and means[2] == 0:
+    batch, red = ask(*case.inputs), torch.from_numpy(case.inputs[0][0])[..., 0].float()
+    means = batch[0].mean(dim=(1, 2))
+    bright = abs(means[0] / batch.max() - red.mean() / red.max()) < 0.01
+    if bright and means[0] > 0 and means[1] == 0 and means[2] == 0:
         return None
     return Finding(
         "a red picture should be bright in channel 0 and dark in channels 1 and 2.",
@@ -83,18 +89,19 @@ def _psnr_cases(generator: torch.Generator) -> list[Case]:
     def draw(*shape: int) -> torch.Tensor:
         return torch.rand(shape, generator=generator)
 
-    clean = draw(2, 3, 8, 8)
+    clean, apart = draw(2, 3, 8, 8), torch.zeros(1, 3, 6, 4)
     return [
         Case("noisy pictures", (clean, (clean + 0.1 * (draw(2, 3, 8, 8) - 0.5)).clamp(0, 1))),
         Case("one good and one bad picture", (clean, torch.stack([clean[0] + 0.01, 1 - clean[1]]))),
         Case("everywhere 0.1 apart", (torch.zeros(1, 3, 5, 7), torch.full((1, 3, 5, 7), 0.1))),
+        Case("everywhere equally far apart", (apart, apart + 0.05 + 0.4 * draw(1))),
         Case("black against white", (torch.zeros(1, 1, 4, 4), torch.ones(1, 1, 4, 4))),
         Case("equal pictures", (clean, clean.clone())),
     ]
 
 
 def _closed_form(ask: Ask, case: Case) -> Finding | None:
-    wanted = 20.0 if "0.1" in case.name else 0.0
+    wanted = -20.0 * math.log10((case.inputs[1] - case.inputs[0]).max())
     came = float(ask(*case.inputs)[0])
     if abs(came - wanted) < 1e-3:
         return None
@@ -107,7 +114,9 @@ def _closed_form(ask: Ask, case: Case) -> Finding | None:
 
 
 def _equal_is_infinite(ask: Ask, case: Case) -> Finding | None:
-    came = ask(*case.inputs)
+    came, apart = ask(*case.inputs), ask(case.inputs[0], 1 - case.inputs[1])
+    if bool((came == torch.inf).all()) and not bool(apart.isfinite().all()):
+        return Finding("two pictures that differ have a finite PSNR.", came="inf")
     if bool((came == torch.inf).all()):
         return None
     return Finding(
@@ -131,7 +140,7 @@ PSNR = Check(
             "known answers",
             1,
             _closed_form,
-            cases=("everywhere 0.1 apart", "black against white"),
+            cases=("everywhere 0.1 apart", "everywhere equally far apart", "black against white"),
         ),
         agrees(
             1,

@@ -8,7 +8,10 @@ from pathlib import Path
 
 
 def release(
-    root: Path, units: Sequence[str] | None = None, done: Callable[[str], None] = lambda _unit: None
+    root: Path,
+    units: Sequence[str] | None = None,
+    done: Callable[[str], None] = lambda _unit: None,
+    db: str | None = None,
 ) -> list[Path]:
     """Write ``exercises/UNIT/UNIT.ipynb`` for each unit from ``solutions/`` and return the paths.
 
@@ -16,18 +19,16 @@ def release(
         root: the course's folder, with ``nbgrader_config.py`` in it.
         units: which; all by default.
         done: called after each.
+        db: another gradebook than the configuration's.
 
     Raises:
         RuntimeError: nbgrader refused a notebook; the message holds its log.
     """
-    from nbgrader.apps import NbGraderAPI
-    from traitlets.config import PyFileConfigLoader
+    from course_lib.grading.gradebook import course_api
 
     # nbgrader calls `alembic` by name: find the one beside this Python.
     os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-    config = PyFileConfigLoader("nbgrader_config.py", path=str(root)).load_config()
-    config.CourseDirectory.root = str(root.resolve())
-    api = NbGraderAPI(config=config)
+    api = course_api(root, db)
     written = []
     for unit in units or sorted(path.parent.name for path in root.glob("solutions/*/*.ipynb")):
         shutil.rmtree(root / "exercises" / unit, ignore_errors=True)

@@ -3,7 +3,7 @@
 import html
 from collections.abc import Mapping, Sequence
 
-from course_lib.grading.own_work import ExerciseGrade
+from course_lib.grading.grades import SubmissionGrade
 
 _STYLE = """
 :root { color-scheme: light dark; }
@@ -52,30 +52,25 @@ def _cell(value: object) -> str:
     return f'<td class="number">{shown}</td>' if number else f"<td>{shown}</td>"
 
 
-def class_section(unit: str, grades: Mapping[str, Sequence[ExerciseGrade]]) -> str:
+def class_section(unit: str, grades: Mapping[str, SubmissionGrade]) -> str:
     """Return the class's table, student by exercise, and each student's lost points below it."""
     first = next(iter(grades.values()))
-    head = ["Student", *(each.check.rpartition(".")[2] for each in first), "Together"]
+    head = ["Student", *(each.check.rpartition(".")[2] for each in first.exercises), "Together"]
     rows = []
-    for student, exercises in grades.items():
-        earned = [f"{each.earned} / {each.points}" for each in exercises]
-        rows.append([student, *earned, f"{_sum(exercises)} / {sum(e.points for e in exercises)}"])
+    for student, grade in grades.items():
+        earned = [f"{each.earned} / {each.points}" for each in grade.exercises]
+        possible = sum(each.points for each in grade.exercises)
+        rows.append([student, *earned, f"{grade.earned} / {possible}"])
     return table(f"Points in {unit}", head, rows) + "".join(
-        _reasons(student, exercises) for student, exercises in grades.items()
+        _reasons(student, grade) for student, grade in grades.items()
     )
 
 
-def _sum(exercises: Sequence[ExerciseGrade]) -> int:
-    return sum(each.earned for each in exercises)
-
-
-def _reasons(student: str, exercises: Sequence[ExerciseGrade]) -> str:
-    lines = [
-        f"<li><code>{html.escape(each.check)}</code> {html.escape(reason)}</li>"
-        for each in exercises
-        for reason in each.reasons
-    ]
-    told = f"<ul>{''.join(lines)}</ul>" if lines else "<p>No point was lost.</p>"
+def _reasons(student: str, grade: SubmissionGrade) -> str:
+    lines = [(each.check, reason) for each in grade.exercises for reason in each.reasons]
+    lines += [("remark", each) for each in grade.remarks]
+    items = [f"<li><code>{html.escape(a)}</code> {html.escape(b)}</li>" for a, b in lines]
+    told = f"<ul>{''.join(items)}</ul>" if items else "<p>No point was lost.</p>"
     return (
         f"<details><summary>{html.escape(student)}: why points were lost</summary>{told}</details>"
     )

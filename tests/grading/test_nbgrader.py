@@ -13,7 +13,7 @@ from course_lib.grading.sample_class import sample_class
 
 ROOT = Path(__file__).parents[2]
 UNIT = "00_start_here"
-SCORES = {"ada": 7.0, "ben": 3.0, "cleo": 0.0, "emil": 4.0}
+SCORES = {"ada": 7.0, "ben": 3.0, "cleo": 0.0, "dora": 2.0, "emil": 4.0}
 
 
 def nbgrader(folder, *arguments):
