@@ -21,7 +21,7 @@ def configure(config: Any) -> None:
         f"{ours}.Judge" if each.__name__ == "Execute" else each
         for each in Autograde.autograde_preprocessors.default()
     ]
-    config.HTMLExporter.sanitize_html = True
+    config.HTMLExporter.filters = {"markdown2html": "course_lib.grading.safe_html.safe_markdown"}
     if base.find_all_files is not files_without_links:
         base.find_all_files = files_without_links
 

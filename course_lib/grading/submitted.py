@@ -66,14 +66,21 @@ def read_bytes(path: Path) -> bytes:
         handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError as error:
         raise Unreadable(f"the notebook cannot be opened ({error.strerror})") from None
-    with os.fdopen(handle, "rb") as file:
-        found = os.fstat(handle)
-        if not stat.S_ISREG(found.st_mode):
-            raise Unreadable("the notebook is no regular file")
-        if found.st_nlink > 1:
-            raise Unreadable("the notebook is a hard link to another file")
-        if found.st_size > LARGEST_FILE:
-            raise Unreadable(f"the notebook has {found.st_size / 2**20:.0f} MB")
+    try:
+        return _content(handle)
+    finally:
+        os.close(handle)
+
+
+def _content(handle: int) -> bytes:
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode):
+        raise Unreadable("the notebook is no regular file")
+    if found.st_nlink > 1:
+        raise Unreadable("the notebook is a hard link to another file")
+    if found.st_size > LARGEST_FILE:
+        raise Unreadable(f"the notebook has {found.st_size / 2**20:.0f} MB")
+    with open(handle, "rb", closefd=False) as file:
         return file.read(LARGEST_FILE + 1)
 
 
