@@ -41,6 +41,8 @@ lint: $(READY)
 bench: $(READY) build/peers
 	python benchmarks/inpainting.py --write
 	PYTHONPATH=build/peers python benchmarks/splats.py --write
+	python benchmarks/nerf.py --write
+	python benchmarks/grading.py --write
 
 # What we are measured against and do not depend on.
 build/peers:

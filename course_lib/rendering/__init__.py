@@ -4,6 +4,16 @@ Importing this package compiles nothing and does not import numba.
 """
 
 from .cameras import look_at, opengl_to_opencv, orbit, pinhole
+from .colmap import PointCloud, load_colmap
 from .transforms import Views, load_transforms
 
-__all__ = ["Views", "load_transforms", "look_at", "opengl_to_opencv", "orbit", "pinhole"]
+__all__ = [
+    "PointCloud",
+    "Views",
+    "load_colmap",
+    "load_transforms",
+    "look_at",
+    "opengl_to_opencv",
+    "orbit",
+    "pinhole",
+]

@@ -83,7 +83,7 @@ def load_transforms(
     c2w = torch.stack([_pose(path, index, frame) for index, frame in enumerate(frames)])
     K = torch.stack([_intrinsics(path, frame, width, height) for frame in frames])
     viewmats = torch.linalg.inv(opengl_to_opencv(c2w)).float()
-    pictures = torch.stack([_picture(file, background) for file in files]) if images else None
+    pictures = torch.stack([load_picture(file, background) for file in files]) if images else None
     return Views(viewmats, K.float(), width, height, pictures)
 
 
@@ -172,7 +172,7 @@ def _number(path: Path, frame: dict[str, Any], name: str) -> float:
     return float(value)
 
 
-def _picture(file: Path, background: tuple[float, float, float]) -> Tensor:
+def load_picture(file: Path, background: tuple[float, float, float]) -> Tensor:
     """(3, H, W) float32 in [0, 1], laid over the background where it is transparent."""
     with Image.open(file) as picture:
         pixels = np.asarray(picture.convert("RGBA"), dtype=np.float32) / 255.0  # (H, W, 4)
