@@ -63,8 +63,10 @@ def judged(cleaned: Clean, unit: str, root: Path, *, isolated: bool = True) -> S
 
 
 def sandbox_for(unit: str, isolated: bool = True) -> Sandbox:
-    """This process's sandbox for a unit, opened at the first call."""
+    """This process's sandbox for a unit, opened at the first call, and again if it died."""
     key = unit, isolated
+    if key in _open and not _open[key].alive():
+        _open.pop(key).__exit__()
     if key not in _open:
         _open[key] = Sandbox(unit, isolated=isolated).__enter__()
         atexit.register(close_sandboxes)

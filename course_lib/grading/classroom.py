@@ -41,6 +41,8 @@ def submissions(root: Path, unit: str, folder: str = "submitted") -> list[Handed
 
 def read_one(student: str, path: Path) -> Handed:
     """Read one notebook; what cannot be read is said later, as its grade."""
+    if path.parent.is_symlink() or path.parent.parent.is_symlink():
+        return Handed(student, unreadable="the submission's folder is a link")
     try:
         return Handed(student, read_bytes(path))
     except Unreadable as error:
@@ -49,9 +51,10 @@ def read_one(student: str, path: Path) -> Handed:
 
 def cleaned_of(handed: Handed, release: Sequence[dict[str, Any]]) -> Clean:
     """Match a submission to the release; one that cannot be read is an untouched one."""
-    if handed.unreadable:
+    try:
+        return clean([] if handed.unreadable else cells_of(handed.data), release)
+    except Unreadable:
         return clean([], release)
-    return clean(cells_of(handed.data), release)
 
 
 def grade_one(
@@ -64,7 +67,7 @@ def grade_one(
     if handed.unreadable:
         return asdict(ungraded(checks_of(unit), handed.unreadable))
     try:
-        cleaned = cleaned_of(handed, release)
+        cleaned = clean(cells_of(handed.data), release)
     except Unreadable as error:
         return asdict(ungraded(checks_of(unit), str(error)))
     found = grade(code_to_run(cleaned), unit, sandbox_for(unit, isolated), seed)

@@ -2,9 +2,16 @@
 
 import argparse
 import sys
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from tqdm import tqdm
+
+if TYPE_CHECKING:
+    from course_lib.grading.classroom import Handed
+    from course_lib.grading.gradebook import Writer
+    from course_lib.grading.grades import SubmissionGrade
 
 
 def add_arguments(commands: argparse._SubParsersAction) -> None:
@@ -65,8 +72,6 @@ def submissions(root: Path, options: argparse.Namespace) -> int:
 
 def grade(root: Path, options: argparse.Namespace) -> int:
     """Grade; 0 if everything was, 1 if something could not be, 2 for a refusal."""
-    import os
-
     from course_lib.grading import classroom
     from course_lib.grading.doctor import refusal
 
@@ -85,20 +90,7 @@ def grade(root: Path, options: argparse.Namespace) -> int:
         handed = classroom.submissions(root, options.unit)
     if not handed:
         return refuse(f"there are no notebooks submitted/*/{options.unit}/{options.unit}.ipynb")
-    writer = None if options.notebooks else _writer(root, options)
-    given = classroom.load_release(release)
-    with tqdm(total=len(handed), desc=options.unit, unit="submission") as bar:
-
-        def done(each: "classroom.Handed", found: "classroom.SubmissionGrade") -> None:
-            if writer:
-                writer.write(each.student, _readable(each, given), found)
-            bar.update()
-
-        grades = classroom.grade_class(
-            root, options.unit, handed, workers=options.workers or os.cpu_count() or 1,
-            scheduler=options.scheduler, resume=options.resume, isolated=not options.own_work,
-            done=done,
-        )  # fmt: skip
+    grades = _grade_all(root, options, handed)
     if options.notebooks:
         _print(grades)
     else:
@@ -107,17 +99,32 @@ def grade(root: Path, options: argparse.Namespace) -> int:
     return int(any(each.failed for each in grades.values()))
 
 
-def _readable(handed: "object", release: list) -> "object":
+def _grade_all(
+    root: Path, options: argparse.Namespace, handed: list["Handed"]
+) -> dict[str, "SubmissionGrade"]:
+    """Grade, with a progress bar; write each grade into the gradebook as it comes."""
+    import os
+
     from course_lib.grading import classroom
-    from course_lib.grading.submitted import Unreadable, clean
 
-    try:
-        return classroom.cleaned_of(handed, release)
-    except Unreadable:
-        return clean([], release)
+    release = classroom.load_release(root / "exercises" / options.unit / f"{options.unit}.ipynb")
+    with ExitStack() as stack:
+        bar = stack.enter_context(tqdm(total=len(handed), desc=options.unit, unit="submission"))
+        writer = None if options.notebooks else stack.enter_context(_writer(root, options))
+
+        def done(each: "Handed", found: "SubmissionGrade") -> None:
+            if writer:
+                writer.write(each.student, classroom.cleaned_of(each, release), found)
+            bar.update()
+
+        return classroom.grade_class(
+            root, options.unit, handed, workers=options.workers or os.cpu_count() or 1,
+            scheduler=options.scheduler, resume=options.resume, isolated=not options.own_work,
+            done=done,
+        )  # fmt: skip
 
 
-def _writer(root: Path, options: argparse.Namespace) -> "object":
+def _writer(root: Path, options: argparse.Namespace) -> "Writer":
     """The gradebook, with this unit in it."""
     from nbgrader.api import MissingEntry
 
@@ -136,7 +143,9 @@ def _writer(root: Path, options: argparse.Namespace) -> "object":
     return Writer(api, options.unit, classroom.load_metadata(root, options.unit))
 
 
-def _write_reports(root: Path, unit: str, handed: list, grades: dict) -> None:
+def _write_reports(
+    root: Path, unit: str, handed: list["Handed"], grades: dict[str, "SubmissionGrade"]
+) -> None:
     from course_lib.grading import classroom, integrity, report
 
     folder = root / "build"
@@ -144,7 +153,7 @@ def _write_reports(root: Path, unit: str, handed: list, grades: dict) -> None:
     classroom.write_csv(folder / f"{unit}.csv", grades)
     release = classroom.load_release(root / "exercises" / unit / f"{unit}.ipynb")
     notes = integrity.examine(
-        unit, {each.student: _readable(each, release) for each in handed}, release
+        unit, {each.student: classroom.cleaned_of(each, release) for each in handed}, release
     )
     sections = {
         "The class": report.class_section(unit, grades),
@@ -155,7 +164,7 @@ def _write_reports(root: Path, unit: str, handed: list, grades: dict) -> None:
     print(f"build/{unit}.csv, build/{unit}.html; feedback: nbgrader generate_feedback {unit}")
 
 
-def _print(grades: dict) -> None:
+def _print(grades: dict[str, "SubmissionGrade"]) -> None:
     for student, found in grades.items():
         print(f"{student}: {found.earned} of {sum(e.points for e in found.exercises)}")
         for each in found.exercises:

@@ -5,7 +5,7 @@ these are right is decided here, by the same checks that the student's notebook 
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache
 from typing import Any
@@ -22,6 +22,7 @@ from course_lib.grading.grades import (
 )
 from course_lib.grading.protocol import ProtocolError, printable
 from course_lib.grading.sandbox import Sandbox, Submission
+from course_lib.grading.sealed import built_on, sources
 
 CALL_SECONDS = 10.0  # one call of a student's function, on a machine as fast as ours
 CELL_SECONDS = 20.0
@@ -55,16 +56,20 @@ def grade(cells: Sequence[str], unit: str, sandbox: Sandbox, seed: int) -> Submi
         Points and reasons. A cell or an answer that ends the process costs what it is needed for
         and nothing else.
     """
-    session = Session(cells, sandbox)
+    needs = built_on(unit)
+    session = Session(cells, sandbox, needs)
     try:
-        grades = tuple(_grade_exercise(each, session, seed) for each in checks_of(unit))
+        checks = sorted(checks_of(unit), key=lambda each: sorted(needs.get(each.function, ())))
+        found = {each.name: _grade_exercise(each, session, seed) for each in checks}
     finally:
         session.close()
+    grades = tuple(found[each.name] for each in checks_of(unit))
     return SubmissionGrade(grades, tuple(session.remarks))
 
 
 def _grade_exercise(check: Any, session: "Session", seed: int) -> ExerciseGrade:
     try:
+        session.open_for(check.function)
         if not session.has(check.function):
             return nothing_for(check, f"there is no {check.function}()")
     except Died as death:
@@ -87,14 +92,28 @@ def _answers_again(result: Result, subject: "RemoteSubject", seed: int) -> bool:
 
 
 class Session:
-    """A submission's process, started again without the cell that ended it."""
+    """A submission's process, started again without the cell that ended it.
 
-    def __init__(self, cells: Sequence[str], sandbox: Sandbox) -> None:
+    ``needs`` says for each answer which sealed functions of the library it may call: answers with
+    other needs are asked of another process.
+    """
+
+    def __init__(
+        self, cells: Sequence[str], sandbox: Sandbox, needs: Mapping[str, frozenset[str]]
+    ) -> None:
+        self.needs, self.opened = needs, frozenset()
         self.cells = dict(enumerate(cells))
         self.sandbox = sandbox
         self.remarks: list[str] = []
         self.submission: Submission | None = None
         self.ends = 0
+
+    def open_for(self, name: str) -> None:
+        """Have a process that may call what this answer is built on, and no more."""
+        opened = self.needs.get(name, frozenset())
+        if opened != self.opened:
+            self.close()
+            self.opened = opened
 
     def has(self, name: str) -> bool:
         """Whether the notebook defines a function of this name."""
@@ -122,6 +141,7 @@ class Session:
             if self.ends > MOST_ENDS:
                 raise Died("the notebook ended its process again and again")
             self.submission = self.sandbox.start()
+            self._open()
             for number in list(self.cells):
                 try:
                     self._run(number, until)
@@ -132,6 +152,11 @@ class Session:
                     break
             else:
                 return
+
+    def _open(self) -> None:
+        functions = [(m, name, text) for name in sorted(self.opened) for m, text in sources(name)]
+        if functions:
+            self._exchange({"do": "open", "functions": functions}, CELL_SECONDS * slowness())
 
     def _run(self, number: int, until: float) -> None:
         seconds = CELL_SECONDS * slowness()

@@ -21,7 +21,7 @@ LENGTHS = struct.Struct(">II")  # of header and body, bytes
 MOST_HEADER = 2**20
 MOST_BODY = 64 * 2**20
 MOST_VALUES, DEEPEST = 10_000, 12
-LONGEST_TEXT = 4_000
+LONGEST_TEXT = 200_000  # characters: a cell as long as `submitted` lets it be
 
 DTYPES = {
     str(kind).removeprefix("torch."): kind
@@ -104,7 +104,7 @@ def pack(value: Any) -> tuple[bytes, bytes]:
     """
     parts: list[bytes] = []
     tree = _tree(value, parts, 0)
-    header, body = json.dumps(tree).encode(), b"".join(parts)
+    header, body = json.dumps(tree, ensure_ascii=False).encode(), b"".join(parts)
     if len(header) > MOST_HEADER or len(body) > MOST_BODY:
         raise ProtocolError(f"a value of {len(header) + len(body)} bytes is too large")
     return header, body

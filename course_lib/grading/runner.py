@@ -9,6 +9,7 @@ Here the student's code is at home. Nothing that this process says is believed.
 
 import contextlib
 import gc
+import importlib
 import os
 import signal
 import socket
@@ -116,6 +117,18 @@ def _run(shell: Any, request: dict[str, Any]) -> dict[str, Any]:
     return {"error": own_words(error) if error is not None else None}
 
 
+def _open(_shell: Any, request: dict[str, Any]) -> dict[str, Any]:
+    """Put functions of the library back that were emptied, wherever they were imported to."""
+    for module, name, source in request["functions"]:
+        space = vars(importlib.import_module(module))
+        before = space[name]
+        exec(compile(source, space["__file__"], "exec", dont_inherit=True), space)
+        for each in [m for n, m in sys.modules.items() if n.startswith("course_lib")]:
+            if vars(each).get(name) is before:
+                setattr(each, name, space[name])
+    return {}
+
+
 def _look(shell: Any, request: dict[str, Any]) -> dict[str, Any]:
     """Whether there is a function of that name."""
     return {"callable": callable(shell.user_ns.get(request["name"]))}
@@ -131,7 +144,7 @@ def _vjp(shell: Any, request: dict[str, Any]) -> dict[str, Any]:
     return {"value": subject.vjp(request["inputs"], request["wrt"], request["cotangent"])}
 
 
-_REQUESTS = {"run": _run, "look": _look, "call": _call, "vjp": _vjp}
+_REQUESTS = {"open": _open, "run": _run, "look": _look, "call": _call, "vjp": _vjp}
 
 
 def main() -> None:

@@ -101,6 +101,10 @@ class Sandbox:
         self._log.close()
         self._folder.cleanup()
 
+    def alive(self) -> bool:
+        """Whether the parent still runs."""
+        return self._parent.poll() is None
+
     def start(self) -> Submission:
         """Fork a process for one submission: 50 to 100 ms.
 

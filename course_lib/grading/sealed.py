@@ -1,12 +1,14 @@
 """A copy of `course_lib` for the sandbox: what answers may build on, without the answers.
 
 Left out: the checks, the graders. Emptied: every function of the library that has the name of an
-exercise of the unit, unless the unit's own answers are built on it.
+exercise of the unit. Where a later answer is built on such a function, the judge sends its source
+to the process that is asked for that answer, and to no other.
 """
 
 import ast
 import json
 import shutil
+from functools import cache
 from pathlib import Path
 
 from course_lib.checks import checks_of
@@ -45,23 +47,54 @@ def seal(unit: str, folder: Path) -> None:
 
 
 def sealed_names(unit: str) -> frozenset[str]:
-    """The functions that are emptied: the unit's answers that none of its answers is built on."""
+    """The functions that are emptied: the unit's answers, and their obvious twins."""
     names = {each.function for each in checks_of(unit)}
-    names |= {each.reference.__name__ for each in checks_of(unit)}
-    return frozenset(names - _built_on(unit))
+    names |= {f"{name}_reference" for name in names}
+    return frozenset(names | {each.reference.__name__ for each in checks_of(unit)})
 
 
-def _built_on(unit: str) -> set[str]:
-    """Names that the solution's answers take from the library."""
+@cache
+def built_on(unit: str) -> dict[str, frozenset[str]]:
+    """For each answer the sealed functions that the solution takes from the library for it."""
     path = PACKAGE.parent / "solutions" / unit / f"{unit}.ipynb"
     if not path.is_file():  # installed without the course's folder around it
-        return set()
-    used: set[str] = set()
+        return {}
+    hidden, found = sealed_names(unit), {}
     for cell in json.loads(path.read_text())["cells"]:
-        if cell["metadata"].get("nbgrader", {}).get("solution") and cell["cell_type"] == "code":
-            nodes = list(ast.walk(ast.parse("".join(cell["source"]))))
-            used |= {node.attr for node in nodes if isinstance(node, ast.Attribute)}
-    return used
+        marks = cell["metadata"].get("nbgrader", {})
+        if marks.get("solution") and cell["cell_type"] == "code":
+            nodes = ast.walk(ast.parse("".join(cell["source"])))
+            used = {node.attr for node in nodes if isinstance(node, ast.Attribute)} & hidden
+            found[marks["grade_id"]] = _with_theirs(used - {marks["grade_id"]}, hidden)
+    return found
+
+
+def _with_theirs(used: set[str], hidden: frozenset[str]) -> frozenset[str]:
+    """Also what these functions are built on themselves."""
+    todo, found = set(used), set()
+    while todo:
+        name = todo.pop()
+        found.add(name)
+        for _, source in sources(name):
+            words = {getattr(n, "id", getattr(n, "attr", "")) for n in ast.walk(ast.parse(source))}
+            todo |= (words & hidden) - found
+    return frozenset(found)
+
+
+@cache
+def sources(name: str) -> tuple[tuple[str, str], ...]:
+    """Module and source of the library's functions of that name."""
+    found = []
+    for path in sorted(PACKAGE.rglob("*.py")):
+        inside = path.relative_to(PACKAGE.parent).with_suffix("").parts
+        text = path.read_text() if inside[1] not in KEPT else ""
+        if f"def {name}(" in text:
+            for node in ast.parse(text).body:
+                if isinstance(node, ast.FunctionDef) and node.name == name:
+                    first = min([node, *node.decorator_list], key=lambda each: each.lineno).lineno
+                    lines = text.splitlines()[first - 1 : node.end_lineno]
+                    found.append((".".join(inside), "\n".join(lines)))
+    return tuple(found)
 
 
 def _left_out(folder: str, names: list[str]) -> set[str]:

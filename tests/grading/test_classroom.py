@@ -168,3 +168,22 @@ def test_doctor_finds_this_machine_in_order(monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
     assert main(["doctor"]) == 0
     assert "runs a cell" in capsys.readouterr().out
+
+
+def test_sandbox_that_died_is_opened_again():
+    from course_lib.grading.autograde import close_sandboxes, sandbox_for
+
+    first = sandbox_for(UNIT)
+    first._parent.kill()
+    first._parent.wait()
+    second = sandbox_for(UNIT)
+    assert second is not first and second.alive()
+    assert sandbox_for(UNIT) is second
+    close_sandboxes()
+
+
+def test_folder_that_is_a_link_is_not_followed(tmp_path):
+    (tmp_path / "submitted").mkdir()
+    (tmp_path / "submitted" / "eve").symlink_to(ROOT / "solutions")
+    (one,) = classroom.submissions(tmp_path, UNIT)
+    assert one.student == "eve" and "is a link" in one.unreadable and not one.data
