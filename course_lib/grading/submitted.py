@@ -184,7 +184,7 @@ def _matches(
         if place is None and _bare(cell.source):
             place = by_source.get(_bare(cell.source))
         if place is not None and release[place]["cell_type"] != cell.kind:
-            place = place if _is_graded(release[place]) else None
+            place = place if _is_graded(release[place]) or _is_answer(release[place]) else None
         places.append(place)
     for place, mine in enumerate(release):
         if _is_answer(mine) and place not in places:

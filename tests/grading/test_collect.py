@@ -88,9 +88,7 @@ def test_moodles_canvas_and_colabs_names(course):
     (moodle / f"{UNIT}.ipynb").write_bytes(book())
     (folder / f"hopper_77_88_{UNIT}-1.ipynb").write_bytes(book())
     (folder / f"Copy of {UNIT} (Müller).ipynb").write_bytes(book())
-    (folder / "class.zip").write_bytes(
-        zipped(**{f"noether__{UNIT}": book(), "turing": book()})
-    )
+    (folder / "class.zip").write_bytes(zipped(**{f"noether__{UNIT}": book(), "turing": book()}))
     found = collect(course, UNIT, folder)
     assert {each.student for each in found} == {
         "Ada_Byron_12", "hopper_77_88", "Müller", "noether", "turing",
