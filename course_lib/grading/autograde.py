@@ -4,7 +4,6 @@
 its `Execute`; all else (saving grades, late penalties, feedback, the formgrader) stays nbgrader's.
 """
 
-import atexit
 import json
 from pathlib import Path
 from typing import Any
@@ -16,7 +15,8 @@ from course_lib.grading import secret
 from course_lib.grading.filled import filled, show_points
 from course_lib.grading.grades import SubmissionGrade
 from course_lib.grading.judge import grade
-from course_lib.grading.sandbox import Sandbox
+from course_lib.grading.sandbox import sandbox_for
+from course_lib.grading.sealed import built_on
 from course_lib.grading.submitted import (
     Clean,
     clean,
@@ -24,8 +24,6 @@ from course_lib.grading.submitted import (
     load_release,
     read_cells,
 )
-
-_open: dict[tuple[str, bool], Sandbox] = {}
 
 
 class TakeAnswers(NbGraderPreprocessor):
@@ -59,24 +57,8 @@ class Judge(NbGraderPreprocessor):
 
 def judged(cleaned: Clean, unit: str, root: Path, *, isolated: bool = True) -> SubmissionGrade:
     """Grade a clean notebook in this process's sandbox for the unit, which stays open."""
-    return grade(code_to_run(cleaned), unit, sandbox_for(unit, isolated), secret.seed(root, unit))
-
-
-def sandbox_for(unit: str, isolated: bool = True) -> Sandbox:
-    """This process's sandbox for a unit, opened at the first call, and again if it died."""
-    key = unit, isolated
-    if key in _open and not _open[key].alive():
-        _open.pop(key).__exit__()
-    if key not in _open:
-        _open[key] = Sandbox(unit, isolated=isolated).__enter__()
-        atexit.register(close_sandboxes)
-    return _open[key]
-
-
-def close_sandboxes() -> None:
-    """Close what `sandbox_for` opened."""
-    while _open:
-        _open.popitem()[1].__exit__()
+    sandbox, seed = sandbox_for(unit, isolated), secret.seed(root, unit)
+    return grade(code_to_run(cleaned), unit, sandbox, seed, built_on(unit, root))
 
 
 def release_path(config: Any, unit: str) -> Path:

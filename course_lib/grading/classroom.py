@@ -2,7 +2,7 @@
 
 import json
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from course_lib.checks import checks_of
 from course_lib.grading import records, secret
 from course_lib.grading.grades import SubmissionGrade, ungraded
+from course_lib.grading.sealed import built_on
 from course_lib.grading.submitted import (
     Clean,
     Unreadable,
@@ -58,11 +59,16 @@ def cleaned_of(handed: Handed, release: Sequence[dict[str, Any]]) -> Clean:
 
 
 def grade_one(
-    handed: Handed, unit: str, release: Sequence[dict[str, Any]], seed: int, isolated: bool
+    handed: Handed,
+    unit: str,
+    release: Sequence[dict[str, Any]],
+    seed: int,
+    needs: Mapping[str, frozenset[str]],
+    isolated: bool,
 ) -> dict[str, Any]:
     """Grade one submission in this process's sandbox; runs in a worker."""
-    from course_lib.grading.autograde import sandbox_for
     from course_lib.grading.judge import grade
+    from course_lib.grading.sandbox import sandbox_for
 
     if handed.unreadable:
         return asdict(ungraded(checks_of(unit), handed.unreadable))
@@ -70,7 +76,7 @@ def grade_one(
         cleaned = clean(cells_of(handed.data), release)
     except Unreadable as error:
         return asdict(ungraded(checks_of(unit), str(error)))
-    found = grade(code_to_run(cleaned), unit, sandbox_for(unit, isolated), seed)
+    found = grade(code_to_run(cleaned), unit, sandbox_for(unit, isolated), seed, needs)
     return asdict(SubmissionGrade(found.exercises, (*cleaned.remarks, *found.remarks)))
 
 
@@ -116,7 +122,8 @@ def grade_class(
             done(each, kept)
         else:
             missing.append(each)
-    for each, grade in _fan_out(missing, (unit, release, seed, isolated), workers, scheduler):
+    given = (unit, release, seed, built_on(unit, root), isolated)
+    for each, grade in _fan_out(missing, given, workers, scheduler):
         path = records.record_path(root, unit, each.student)
         records.save(path, keys[each.student], grade)
         grades[each.student] = grade

@@ -86,6 +86,10 @@ def _memory() -> Finding:
 def _interpreter() -> Finding:
     """Inside the sandbox another user must be able to read Python and its packages."""
     path = Path(sys.base_prefix)
+    hidden = [each for each in (sys.prefix, sys.base_prefix) if Path(each).is_relative_to("/tmp")]
+    if hidden:
+        remedy = "The sandbox has a /tmp of its own: keep the course and its .venv elsewhere."
+        return Finding("Python", f"lies in {hidden[0]}", remedy)
     if os.access(path, os.R_OK | os.X_OK):
         return Finding("Python", f"{platform.python_version()} in {path}")
     return Finding("Python", f"{path} cannot be read", "Install Python where you can read it.")

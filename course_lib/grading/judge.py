@@ -43,7 +43,13 @@ class Died(Exception):  # noqa: N818 - an event, not an error of ours
     """The submission's process is gone, or must go; the message says why."""
 
 
-def grade(cells: Sequence[str], unit: str, sandbox: Sandbox, seed: int) -> SubmissionGrade:
+def grade(
+    cells: Sequence[str],
+    unit: str,
+    sandbox: Sandbox,
+    seed: int,
+    needs: Mapping[str, frozenset[str]] | None = None,
+) -> SubmissionGrade:
     """Run the cells and judge every exercise of ``unit``.
 
     Args:
@@ -51,12 +57,14 @@ def grade(cells: Sequence[str], unit: str, sandbox: Sandbox, seed: int) -> Submi
         unit: as in the folder's name.
         sandbox: open, made for this unit.
         seed: of the inputs; a student must not know it.
+        needs: what each answer is built on, see `sealed.built_on`; by default of the course that
+            this package lies in.
 
     Returns:
         Points and reasons. A cell or an answer that ends the process costs what it is needed for
         and nothing else.
     """
-    needs = built_on(unit)
+    needs = built_on(unit) if needs is None else needs
     session = Session(cells, sandbox, needs)
     try:
         checks = sorted(checks_of(unit), key=lambda each: sorted(needs.get(each.function, ())))

@@ -4,6 +4,7 @@ Inside are this Python and its packages, a copy of `course_lib` without its answ
 and nothing else that can be read: not the checks, the gradebook, other work or the home folder.
 """
 
+import atexit
 import contextlib
 import os
 import shutil
@@ -133,6 +134,26 @@ class Sandbox:
             lines = Path(self._log.name).read_text(errors="replace").splitlines()
             why = lines[-1] if lines else "no reason given"
             raise NoSandbox(f"the sandbox did not start: {why}")
+
+
+_open: dict[tuple[str, bool], Sandbox] = {}
+
+
+def sandbox_for(unit: str, isolated: bool = True) -> Sandbox:
+    """This process's sandbox for a unit, opened at the first call, and again if it died."""
+    key = unit, isolated
+    if key in _open and not _open[key].alive():
+        _open.pop(key).__exit__()
+    if key not in _open:
+        _open[key] = Sandbox(unit, isolated=isolated).__enter__()
+        atexit.register(close_sandboxes)
+    return _open[key]
+
+
+def close_sandboxes() -> None:
+    """Close what `sandbox_for` opened."""
+    while _open:
+        _open.popitem()[1].__exit__()
 
 
 def environment(course: Path) -> dict[str, str]:

@@ -54,10 +54,15 @@ def sealed_names(unit: str) -> frozenset[str]:
 
 
 @cache
-def built_on(unit: str) -> dict[str, frozenset[str]]:
-    """For each answer the sealed functions that the solution takes from the library for it."""
-    path = PACKAGE.parent / "solutions" / unit / f"{unit}.ipynb"
-    if not path.is_file():  # installed without the course's folder around it
+def built_on(unit: str, root: Path = PACKAGE.parent) -> dict[str, frozenset[str]]:
+    """For each answer the sealed functions that the solution takes from the library for it.
+
+    Args:
+        unit: as in the folder's name.
+        root: the course's folder, which holds the solutions.
+    """
+    path = root / "solutions" / unit / f"{unit}.ipynb"
+    if not path.is_file():
         return {}
     hidden, found = sealed_names(unit), {}
     for cell in json.loads(path.read_text())["cells"]:

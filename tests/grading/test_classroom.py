@@ -171,7 +171,7 @@ def test_doctor_finds_this_machine_in_order(monkeypatch, capsys):
 
 
 def test_sandbox_that_died_is_opened_again():
-    from course_lib.grading.autograde import close_sandboxes, sandbox_for
+    from course_lib.grading.sandbox import close_sandboxes, sandbox_for
 
     first = sandbox_for(UNIT)
     first._parent.kill()
@@ -187,3 +187,9 @@ def test_folder_that_is_a_link_is_not_followed(tmp_path):
     (tmp_path / "submitted" / "eve").symlink_to(ROOT / "solutions")
     (one,) = classroom.submissions(tmp_path, UNIT)
     assert one.student == "eve" and "is a link" in one.unreadable and not one.data
+
+
+def test_doctor_knows_that_the_sandbox_hides_tmp(monkeypatch):
+    monkeypatch.setattr(doctor.sys, "prefix", "/tmp/course/.venv")
+    (found,) = [each for each in doctor.examine(start=False) if each.what == "Python"]
+    assert "/tmp/course/.venv" in found.found and "elsewhere" in found.remedy
