@@ -1,12 +1,12 @@
 """No answer can be taken from the library: each is emptied while it is asked for."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
 from course_lib.checks import UNITS, checks_of
+from course_lib.grading import doctor
 from course_lib.grading.judge import grade
 from course_lib.grading.sandbox import Sandbox
 from course_lib.grading.sealed import built_on, seal, sealed_names, sources
@@ -33,7 +33,7 @@ def cells_with(unit, answers):
     return code_to_run(clean(cells_of(json.dumps(book).encode()), release))
 
 
-@pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+@pytest.mark.skipif(bool(doctor.refusal()), reason=doctor.refusal())
 @pytest.mark.parametrize("unit", UNITS)
 def test_the_solution_passes_and_what_is_taken_from_the_library_does_not(unit):
     stolen = {}

@@ -1,6 +1,5 @@
 """Every attack gets what its answers deserve, does no harm, and leaves the sandbox as it was."""
 
-import shutil
 import threading
 
 import pytest
@@ -8,12 +7,12 @@ from attacks.attack import ALL, RELEASE, UNIT, Attack, with_answers
 from attacks.everything import EVERYTHING
 from attacks.scene import Scene
 
-from course_lib.grading import judge
+from course_lib.grading import doctor, judge
 from course_lib.grading.grades import SubmissionGrade, ungraded
 from course_lib.grading.sandbox import Sandbox
 from course_lib.grading.submitted import Unreadable, clean, code_to_run, load_release, read_cells
 
-pytestmark = pytest.mark.skipif(shutil.which("bwrap") is None, reason="bubblewrap is not installed")
+pytestmark = pytest.mark.skipif(bool(doctor.refusal()), reason=doctor.refusal())
 SEED = 20_011
 
 
