@@ -17,6 +17,7 @@ from course_lib.checks.subject import Subject
 UNITS = {
     "00_start_here": "start",
     "04_classical_inpainting": "classical_inpainting",
+    "16_nerf": "nerf",
     "17_gaussian_splatting": "gaussian_splatting",
     "18_splat_training": "splat_training",
 }
