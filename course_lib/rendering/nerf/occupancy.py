@@ -55,7 +55,8 @@ class OccupancyGrid:
     ) -> None:
         """Look at one random place in each cell, or in a share of them drawn at random.
 
-        densities = max(0.8 densities, density(place)) of the cells looked at; a cell is occupied
+        densities = max(0.8 densities, density(place)) of the cells looked at, over the places if
+        one is drawn more than once; a cell is occupied
         where a step through it would keep more than 1 % of the light, or more than the average
         cell's.
 
@@ -72,7 +73,9 @@ class OccupancyGrid:
             chosen = torch.arange(cells)
         places = self.place_in(chosen, torch.rand(len(chosen), 3, generator=generator))
         memory = self.densities.view(-1)
-        memory[chosen] = torch.maximum(DECAY * memory[chosen], density(places))
+        found = torch.maximum(DECAY * memory[chosen], density(places))
+        # A cell that was drawn twice keeps the higher, whichever thread comes last.
+        memory.scatter_reduce_(0, chosen, found, "amax", include_self=False)
         least = min(LEAST_ALPHA / self.step, float(memory.mean()))
         self.occupied = self.densities > least
 

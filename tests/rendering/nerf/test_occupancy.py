@@ -115,3 +115,18 @@ def test_another_step_through_the_same_cells():
     assert finer.occupied is grid.occupied and finer.step == grid.step / 2
     coarse, fine = (len(march_rays(*rays(100), g)[0]) for g in (grid, finer))
     assert fine == pytest.approx(2 * coarse, rel=0.05)
+
+
+def test_cell_that_is_drawn_twice_keeps_the_higher_density():
+    grid = OccupancyGrid(resolution=2)
+    grid.densities = torch.linspace(0.0, 1.0, 8).reshape(2, 2, 2)
+    before, generator = grid.densities.flatten().tolist(), torch.Generator().manual_seed(3)
+    same = generator.clone_state()
+    grid.update(lambda places: places.norm(dim=1), generator=generator, share=0.9)
+    chosen = torch.randint(8, (7,), generator=same)
+    assert len(chosen.unique()) < len(chosen), "nothing was drawn twice"
+    found = grid.place_in(chosen, torch.rand(7, 3, generator=same)).norm(dim=1)
+    wanted = list(before)
+    for cell in set(chosen.tolist()):
+        wanted[cell] = max(0.8 * before[cell], *found[chosen == cell].tolist(), 0.0)
+    torch.testing.assert_close(grid.densities.flatten(), torch.tensor(wanted))
