@@ -64,7 +64,7 @@ LINKS = """\
 import os
 told = []
 for make in (os.symlink, os.link):
-    for target in ("CANARY/gradebook.db", "/proc/1/root/CANARY/gradebook.db", "/dev/fd/3"):
+    for target in ("CANARY/gradebook.db", "/proc/1/ro" "ot/CANARY/gradebook.db", "/dev/fd/3"):
         try:
             make(target, f"link-{len(told)}-{make.__name__}")
             told.append(open(f"link-{len(told)}-{make.__name__}").read())
