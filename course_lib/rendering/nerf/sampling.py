@@ -79,9 +79,9 @@ def sample_pdf(
 ) -> Tensor:
     """Draw places on each ray, more of them where the weights are large.
 
-    The weights are the heights of a piecewise constant density over the bins. Its integral, the
-    distribution function, rises from 0 to 1; the place at which it reaches a uniform number u is
-    a draw from the density.
+    A bin's weight is its share of the draws (whatever its width), spread evenly inside it. The
+    sum of shares up to a place, the distribution function, rises from 0 to 1; the place at which
+    it reaches a uniform number u is a draw.
 
     Args:
         edges: (R, B + 1), borders of the bins, rising, world units.
