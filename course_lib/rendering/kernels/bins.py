@@ -9,6 +9,7 @@ import numpy as np
 from numba import njit
 
 from .prefetch import prefetch
+from .project import MOST_TILES
 from .threads import COMPILED, in_parallel, scratch
 from .vectors import share
 
@@ -106,7 +107,8 @@ def collect(
             keys[place] = key
             order[place] = i
             x0, x1, y0, _ = rectangle(rects, i)
-            bits[i, 14], bits[i, 15] = pair - y0 * (x1 - x0) - x0, x1 - x0
+            bits[i, 14] = MOST_TILES + pair - y0 * (x1 - x0) - x0
+            bits[i, 15] = x1 - x0
             lowest, highest = min(lowest, key), max(highest, key)
             place += 1
             pair += touched[i]

@@ -1,10 +1,10 @@
 """Blending the splats of each tile, and its derivative: the twin of `reference.blend`.
 
 How this differs from a loop over splats and pixels: a pixel meets only the splats of its tile, and
-of those only the rows that the ellipse can cross; the pixels of these rows are one
-flat loop over small local arrays, which becomes vector instructions; and tiles run in parallel.
-A tile's splats lie all over memory, so each is asked for a block before its turn: with 200,000 of
-them the waiting was a third of the time.
+of those only the rows that the ellipse can cross; the pixels of these rows, two rows to a vector,
+are one flat loop over small local arrays, which becomes vector instructions; and tiles run in
+parallel. A tile's splats lie all over memory, so each is asked for a block before its turn: with
+200,000 of them the waiting was a third of the time.
 """
 
 import math
@@ -14,11 +14,13 @@ from numba import njit
 
 from ..splats.projection import MAX_ALPHA, MIN_ALPHA, MIN_TRANSMITTANCE
 from .prefetch import prefetch
-from .project import MOMENTS, PACKED, TILE, ZERO
+from .project import MOMENTS, MOST_TILES, PACKED, TILE_HEIGHT, TILE_WIDTH, ZERO
 from .threads import COMPILED, REORDERED
 from .vectors import HALF, ONE, SIXTEENTH, exp_of_16
 
-PIXELS = TILE * TILE
+PIXELS = TILE_WIDTH * TILE_HEIGHT
+VECTOR = 16  # float32 in a vector, at most; the pixels of a tile are walked in such steps
+ROWS = VECTOR // TILE_WIDTH
 BLOCK = 64  # splats copied together into a local array, as CUDA would stage them in shared memory
 AHEAD = 16  # rows of `moments` that memory is asked for before they are written
 CHECK_EVERY = 16  # splats between two looks at whether all pixels of the tile are finished
@@ -26,11 +28,11 @@ OPAQUE, FAINTEST = np.float32(MAX_ALPHA), np.float32(MIN_ALPHA)
 DARKEST = np.float32(MIN_TRANSMITTANCE)
 
 SLACK = np.float32(0.02)  # pixels; rounding must not cost a row
-FROM_FIRST_TO_LAST = np.float32(TILE - 1)
+FROM_FIRST_TO_LAST = np.float32(TILE_WIDTH - 1)
 
 # Centres of a tile's pixels, relative to its corner.
-CENTRE_X = np.tile(np.arange(TILE) + 0.5, TILE).astype(np.float32)
-CENTRE_Y = np.repeat(np.arange(TILE) + 0.5, TILE).astype(np.float32)
+CENTRE_X = np.tile(np.arange(TILE_WIDTH) + 0.5, TILE_HEIGHT).astype(np.float32)
+CENTRE_Y = np.repeat(np.arange(TILE_HEIGHT) + 0.5, TILE_WIDTH).astype(np.float32)
 
 
 @njit(**COMPILED)
@@ -49,7 +51,7 @@ def find_pairs(block: np.ndarray, count: int, tile_x: int, tile_y: int, pairs: n
     """The row of `moments` for each staged splat and this tile."""
     whole = block.view(np.int32)
     for n in range(count):
-        pairs[n] = whole[n, 14] + tile_y * whole[n, 15] + tile_x
+        pairs[n] = whole[n, 14] - MOST_TILES + tile_y * whole[n, 15] + tile_x
 
 
 @njit(**COMPILED)
@@ -79,8 +81,16 @@ def find_rows(
         middle = splat[1] - top + HALF  # row r has its centre at r + 1/2
         begin, end = middle + y_low - SLACK, middle + y_high + SLACK
         # In this form a NaN, from an ellipse near the end of float32, gives no rows.
-        crossed[n, 0] = np.int32(min(begin, height)) if begin > ZERO else np.int32(0)
-        crossed[n, 1] = np.int32(min(end, height)) if end > ZERO else np.int32(0)
+        row = np.int32(min(begin, height)) if begin > ZERO else np.int32(0)
+        end_row = np.int32(min(end, height)) if end > ZERO else np.int32(0)
+        crossed[n, 0], crossed[n, 1] = row, max(row, end_row)
+
+
+@njit(**COMPILED)
+def pixels_crossed(crossed: np.ndarray, n: int) -> tuple[np.uint32, np.uint32]:
+    """First and last (excluded) pixel of these rows, in whole vectors."""
+    end = (crossed[n, 1] + ROWS - 1) // ROWS
+    return np.uint32(crossed[n, 0] // ROWS * VECTOR), np.uint32(end * VECTOR)
 
 
 @njit(**REORDERED)
@@ -105,17 +115,17 @@ def composite(
 ) -> None:
     """Blend every parts-th of the busiest tiles."""
     height, width = alpha.shape
-    tiles_x = (width + TILE - 1) // TILE
+    tiles_x = (width + TILE_WIDTH - 1) // TILE_WIDTH
     block, crossed = np.empty((BLOCK, PACKED), np.float32), np.empty((BLOCK, 2), np.int32)
     for job in range(part, busiest.shape[0], parts):
         tile = busiest[job]
-        y0, x0 = tile // tiles_x * TILE, tile % tiles_x * TILE
-        rows, columns = min(TILE, height - y0), min(TILE, width - x0)
+        y0, x0 = tile // tiles_x * TILE_HEIGHT, tile % tiles_x * TILE_WIDTH
+        rows, columns = min(TILE_HEIGHT, height - y0), min(TILE_WIDTH, width - x0)
         buffers = np.zeros((4, PIXELS), np.float32)
         light, red, green, blue = buffers[0], buffers[1], buffers[2], buffers[3]
         for y in range(rows):  # the light of pixels outside the picture stays 0: finished
             for x in range(columns):
-                light[y * TILE + x] = ONE
+                light[y * TILE_WIDTH + x] = ONE
         left, top = np.float32(x0), np.float32(y0)
         first, last = bounds[0, tile], bounds[1, tile]
         for k in range(first, last):
@@ -128,12 +138,12 @@ def composite(
             prefetch(packed, members[min(k + BLOCK, last - 1)] * PACKED)
             splat = block[n]
             u, v, opacity = splat[0] - left, splat[1] - top, splat[5]
-            row, end = crossed[n, 0], crossed[n, 1]
+            begin, end = pixels_crossed(crossed, n)
             r, g, b = splat[6], splat[7], splat[8]
             # -sigma / 16, for exp_of_16
             a_xx, a_xy = -HALF * SIXTEENTH * splat[2], -SIXTEENTH * splat[3]
             a_yy = -HALF * SIXTEENTH * splat[4]
-            for q in range(np.uint32(row * TILE), np.uint32(end * TILE)):
+            for q in range(begin, end):
                 dx, dy = CENTRE_X[q] - u, CENTRE_Y[q] - v
                 power = (a_xx * dx + a_xy * dy) * dx + a_yy * dy * dy
                 raw = opacity * exp_of_16(power)
@@ -150,7 +160,7 @@ def composite(
                 blue[q] += weight * b
         for y in range(rows):
             for x in range(columns):
-                q = y * TILE + x
+                q = y * TILE_WIDTH + x
                 rest = abs(light[q])
                 image[y0 + y, x0 + x, 0] = red[q] + rest * background[0]
                 image[y0 + y, x0 + x, 1] = green[q] + rest * background[1]
@@ -174,82 +184,150 @@ def composite_backward(
 ) -> None:
     """Write what the pixels of each tile say about each of its splats, into the pair's own row.
 
-    From near to far again, with the light T before a splat and, in S, what the pixel's loss gets
-    from everything behind it, background included:
-
-        dL/dalpha_n = T_n (g . color_n) - S_n / (1 - alpha_n),   S_0 = g . image - dL/dalpha T_end.
+    From near to far again, a block of splats at a time: first pixel by pixel, then the sums. A
+    splat has to wait for the light that the one before it left, but not for that one's sums.
 
     No two tiles write to the same row: no atomics, and the same result on any number of threads.
     """
     height, width = alpha.shape
-    tiles_x = (width + TILE - 1) // TILE
+    tiles_x = (width + TILE_WIDTH - 1) // TILE_WIDTH
     block, crossed = np.empty((BLOCK, PACKED), np.float32), np.empty((BLOCK, 2), np.int32)
-    pairs = np.zeros(BLOCK, np.int32)
+    pairs = np.empty(BLOCK, np.int32)
+    weights, d_sigmas = np.empty(BLOCK * PIXELS, np.float32), np.empty(BLOCK * PIXELS, np.float32)
     for job in range(part, busiest.shape[0], parts):
         tile = busiest[job]
         tile_y, tile_x = tile // tiles_x, tile % tiles_x
-        y0, x0 = tile_y * TILE, tile_x * TILE
-        rows, columns = min(TILE, height - y0), min(TILE, width - x0)
+        y0, x0 = tile_y * TILE_HEIGHT, tile_x * TILE_WIDTH
+        rows, columns = min(TILE_HEIGHT, height - y0), min(TILE_WIDTH, width - x0)
         buffers = np.zeros((5, PIXELS), np.float32)
-        light, behind_it, gr, gg, gb = buffers[0], buffers[1], buffers[2], buffers[3], buffers[4]
         for y in range(rows):
-            for x in range(columns):
-                q, Y, X = y * TILE + x, y0 + y, x0 + x
-                light[q] = ONE
-                gr[q], gg[q], gb[q] = grad_image[Y, X, 0], grad_image[Y, X, 1], grad_image[Y, X, 2]
-                seen = gr[q] * image[Y, X, 0] + gg[q] * image[Y, X, 1] + gb[q] * image[Y, X, 2]
-                behind_it[q] = seen - grad_alpha[Y, X] * (ONE - alpha[Y, X])
+            here = (y0 + y, slice(x0, x0 + columns))
+            start_row(
+                buffers[:, y * TILE_WIDTH : y * TILE_WIDTH + columns],
+                image[here], alpha[here], grad_image[here], grad_alpha[here],
+            )  # fmt: skip
         left, top = np.float32(x0), np.float32(y0)
-        first, last = bounds[0, tile], bounds[1, tile]
-        finished = False
-        for k in range(first, last):
-            n = (k - first) % BLOCK
-            if n == 0:
-                stage(packed, members, k, min(k + BLOCK, last), block)
-                find_rows(block, min(BLOCK, last - k), left, top, rows, crossed)
-                find_pairs(block, min(BLOCK, last - k), tile_x, tile_y, pairs)
-            prefetch(packed, members[min(k + BLOCK, last - 1)] * PACKED)
-            soon = pairs[min(n + AHEAD, BLOCK - 1)] * MOMENTS
-            prefetch(moments, soon)
-            prefetch(moments, soon + MOMENTS - 1)  # a row may lie in two cache lines
-            out = moments[pairs[n]]
-            finished = finished or (n % CHECK_EVERY == 0 and all_finished(light))
-            if finished:
-                for j in range(MOMENTS):
-                    out[j] = ZERO
-                continue
-            splat = block[n]
-            u, v, opacity = splat[0] - left, splat[1] - top, splat[5]
-            row, end = crossed[n, 0], crossed[n, 1]
-            r, g, b = splat[6], splat[7], splat[8]
-            a_xx, a_xy = -HALF * SIXTEENTH * splat[2], -SIXTEENTH * splat[3]
-            a_yy = -HALF * SIXTEENTH * splat[4]
-            to_r = to_g = to_b = s = sx = sy = sxx = sxy = syy = ZERO
-            for q in range(np.uint32(row * TILE), np.uint32(end * TILE)):
-                dx, dy = CENTRE_X[q] - u, CENTRE_Y[q] - v
-                power = (a_xx * dx + a_xy * dy) * dx + a_yy * dy * dy
-                raw = opacity * exp_of_16(power)
-                kept = raw if raw < OPAQUE else OPAQUE
-                before = light[q]  # 0 once the pixel is finished
-                weight = kept * before
-                counts = kept >= FAINTEST
-                drawn = counts & (before - weight > DARKEST)
-                weight = weight if drawn else ZERO
-                light[q] = ZERO if counts & ~drawn else before - weight
-                own = (gr[q] * r + gg[q] * g + gb[q] * b) * weight
-                rest = behind_it[q] - own
-                behind_it[q] = rest
-                d_sigma = rest * kept / (ONE - kept) - own  # = -alpha dL/dalpha
-                d_sigma = d_sigma if drawn & (raw <= OPAQUE) else ZERO
-                to_r += weight * gr[q]
-                to_g += weight * gg[q]
-                to_b += weight * gb[q]
-                vx, vy = d_sigma * dx, d_sigma * dy
-                s += d_sigma
-                sx += vx
-                sy += vy
-                sxx += vx * dx
-                sxy += vx * dy
-                syy += vy * dy
-            out[0], out[1], out[2], out[3], out[4] = to_r, to_g, to_b, s, sx
-            out[5], out[6], out[7], out[8] = sy, sxx, sxy, syy
+        last = bounds[1, tile]
+        for first in range(bounds[0, tile], last, BLOCK):
+            count = min(BLOCK, last - first)
+            stage(packed, members, first, first + count, block)
+            find_rows(block, count, left, top, rows, crossed)
+            find_pairs(block, count, tile_x, tile_y, pairs)
+            block[:count, 0] -= left
+            block[:count, 1] -= top
+            soon = members[first + count : min(first + count + BLOCK, last)]
+            differentiate(block, count, crossed, buffers, packed, soon, weights, d_sigmas)
+            add_up(block, count, crossed, buffers, weights, d_sigmas, pairs, moments)
+
+
+@njit(**REORDERED)
+def start_row(
+    buffers: np.ndarray,  # (5, columns), written: see `differentiate`
+    image: np.ndarray,  # (columns, 3)
+    alpha: np.ndarray,  # (columns,)
+    grad_image: np.ndarray,
+    grad_alpha: np.ndarray,
+) -> None:
+    """What the pixels of one row of a tile begin with, in front of all splats."""
+    light, behind_it, gr, gg, gb = buffers[0], buffers[1], buffers[2], buffers[3], buffers[4]
+    for x in range(alpha.shape[0]):
+        red, green, blue = grad_image[x, 0], grad_image[x, 1], grad_image[x, 2]
+        light[x] = ONE
+        gr[x], gg[x], gb[x] = red, green, blue
+        seen = red * image[x, 0] + green * image[x, 1] + blue * image[x, 2]
+        behind_it[x] = seen - grad_alpha[x] * (ONE - alpha[x])
+
+
+@njit(**REORDERED, inline="always")  # called, it would have to fear that its arrays overlap
+def differentiate(
+    block: np.ndarray,
+    count: int,
+    crossed: np.ndarray,  # rows emptied once the tile is finished
+    buffers: np.ndarray,  # (5, PIXELS): T and S below, which are carried on, and g
+    packed: np.ndarray,
+    soon: np.ndarray,  # the splats of the next block, which memory is asked for
+    weights: np.ndarray,  # written, splat after splat: the derivative of each pixel by the colour
+    d_sigmas: np.ndarray,  # written: that of the loss by sigma
+) -> None:
+    """The derivatives of each pixel that a splat crosses.
+
+    With the light T before a splat and, in S, what the pixel's loss gets from everything behind
+    it, background included:
+
+        dL/dalpha_n = T_n (g . color_n) - S_n / (1 - alpha_n),   S_0 = g . image - dL/dalpha T_end.
+    """
+    light, behind_it, gr, gg, gb = buffers[0], buffers[1], buffers[2], buffers[3], buffers[4]
+    place = 0
+    for n in range(count):
+        if n % CHECK_EVERY == 0 and all_finished(light):
+            crossed[n:count, 1] = crossed[n:count, 0]
+            break
+        if n < soon.shape[0]:
+            prefetch(packed, soon[n] * PACKED)
+        u, v, opacity = block[n, 0], block[n, 1], block[n, 5]
+        r, g, b = block[n, 6], block[n, 7], block[n, 8]
+        a_xx, a_xy = -HALF * SIXTEENTH * block[n, 2], -SIXTEENTH * block[n, 3]
+        a_yy = -HALF * SIXTEENTH * block[n, 4]
+        begin, end = pixels_crossed(crossed, n)
+        to_weight, to_sigma = weights[place:], d_sigmas[place:]
+        for k in range(end - begin):
+            q = begin + k
+            dx, dy = CENTRE_X[q] - u, CENTRE_Y[q] - v
+            power = (a_xx * dx + a_xy * dy) * dx + a_yy * dy * dy
+            raw = opacity * exp_of_16(power)
+            kept = raw if raw < OPAQUE else OPAQUE
+            before = light[q]  # 0 once the pixel is finished
+            weight = kept * before
+            counts = kept >= FAINTEST
+            drawn = counts & (before - weight > DARKEST)
+            weight = weight if drawn else ZERO
+            light[q] = ZERO if counts & ~drawn else before - weight
+            own = (gr[q] * r + gg[q] * g + gb[q] * b) * weight
+            rest = behind_it[q] - own
+            behind_it[q] = rest
+            d_sigma = rest * kept / (ONE - kept) - own  # = -alpha dL/dalpha
+            to_weight[k] = weight
+            to_sigma[k] = d_sigma if drawn & (raw <= OPAQUE) else ZERO
+        place += end - begin
+
+
+@njit(**REORDERED, inline="always")
+def add_up(
+    block: np.ndarray,
+    count: int,
+    crossed: np.ndarray,
+    buffers: np.ndarray,
+    weights: np.ndarray,
+    d_sigmas: np.ndarray,
+    pairs: np.ndarray,
+    moments: np.ndarray,  # (pairs, MOMENTS), written
+) -> None:
+    """Sum the derivatives over each splat's pixels, as moments about its centre."""
+    gr, gg, gb = buffers[2], buffers[3], buffers[4]
+    place = 0
+    for n in range(count):
+        soon = pairs[min(n + AHEAD, count - 1)] * MOMENTS
+        prefetch(moments, soon)
+        prefetch(moments, soon + MOMENTS - 1)  # a row may lie in two cache lines
+        u, v = block[n, 0], block[n, 1]
+        to_r = to_g = to_b = s = sx = sy = sxx = sxy = syy = ZERO
+        begin, end = pixels_crossed(crossed, n)
+        of_weight, of_sigma = weights[place:], d_sigmas[place:]
+        for k in range(end - begin):
+            q = begin + k
+            dx, dy = CENTRE_X[q] - u, CENTRE_Y[q] - v
+            weight, d_sigma = of_weight[k], of_sigma[k]
+            to_r += weight * gr[q]
+            to_g += weight * gg[q]
+            to_b += weight * gb[q]
+            vx, vy = d_sigma * dx, d_sigma * dy
+            s += d_sigma
+            sx += vx
+            sy += vy
+            sxx += vx * dx
+            sxy += vx * dy
+            syy += vy * dy
+        place += end - begin
+        out = moments[pairs[n]]
+        out[0], out[1], out[2], out[3], out[4] = to_r, to_g, to_b, s, sx
+        out[5], out[6], out[7], out[8] = sy, sxx, sxy, syy

@@ -27,7 +27,9 @@ from .vectors import (
     weighted,
 )
 
-TILE = 16  # pixels, edge of the squares that a picture is cut into
+# Pixels of the tiles that a picture is cut into. Narrow: two rows of one tile fill a vector of 16
+# numbers, and a small splat leaves fewer of them idle than in one row of 16. (CUDA: 16 x 16.)
+TILE_WIDTH, TILE_HEIGHT = 8, 32
 
 # What the compositing kernels read of a splat: one row of 16 float32, a cache line.
 #   0 u, 1 v                mean, pixels
@@ -37,8 +39,9 @@ TILE = 16  # pixels, edge of the squares that a picture is cut into
 #   11 inverse width        1 / half its width, 1 / pixels
 #   12 rho, 13 sqrt(1 - rho^2)   correlation of x and y
 #   14, 15 (int32)          where the splat's rows of `moments` begin, and their step from tile row
-#                           to tile row: the pair with tile (x, y) is row [14] + y [15] + x
+#                           to tile row: with tile (x, y) row [14] + y [15] + x - MOST_TILES
 PACKED = 16
+MOST_TILES = 2**26  # more than a picture has: so [14] is positive, and no NaN if read as a float32
 
 BLUR, NEAREST, FAINTEST = np.float32(COVARIANCE_BLUR), np.float32(NEAR), np.float32(MIN_ALPHA)
 MARGIN = np.float32(0.5 * GUARD)
@@ -90,11 +93,11 @@ def picture_axes(
 
 
 @njit(**COMPILED)
-def tiles_between(low: np.float32, high: np.float32, tiles: int) -> tuple[int, int]:
+def tiles_between(low: np.float32, high: np.float32, edge: int, tiles: int) -> tuple[int, int]:
     """First and last (excluded) tile that the interval touches, in pixels, kept in the picture."""
     count = np.float32(tiles)
-    first = min(max(math.floor(low / np.float32(TILE)), ZERO), count)
-    last = min(max(math.floor(high / np.float32(TILE)) + ONE, ZERO), count)
+    first = min(max(math.floor(low / np.float32(edge)), ZERO), count)
+    last = min(max(math.floor(high / np.float32(edge)) + ONE, ZERO), count)
     return int(first), int(last)
 
 
@@ -120,7 +123,8 @@ def project_splats(
     view = (vector(viewmat, 0), vector(viewmat, 1), vector(viewmat, 2))
     fx, fy, cx, cy = K[0, 0], K[1, 1], K[0, 2], K[1, 2]
     wide, high = np.float32(width), np.float32(height)
-    tiles_x, tiles_y = (width + TILE - 1) // TILE, (height + TILE - 1) // TILE
+    tiles_x = (width + TILE_WIDTH - 1) // TILE_WIDTH
+    tiles_y = (height + TILE_HEIGHT - 1) // TILE_HEIGHT
     seen = pairs = 0
     faults[part, 0] = -1
     first, last = share(part, parts, means.shape[0])
@@ -156,8 +160,8 @@ def project_splats(
         distance2 = TWO * math.log(opacities[i] / FAINTEST)
         reach_x, reach_y = math.sqrt(distance2 * xx), math.sqrt(distance2 * yy)
         u, v = fx * slope_x + cx, fy * slope_y + cy
-        x0, x1 = tiles_between(u - reach_x, u + reach_x, tiles_x)
-        y0, y1 = tiles_between(v - reach_y, v + reach_y, tiles_y)
+        x0, x1 = tiles_between(u - reach_x, u + reach_x, TILE_WIDTH, tiles_x)
+        y0, y1 = tiles_between(v - reach_y, v + reach_y, TILE_HEIGHT, tiles_y)
         # Also false for a NaN, where two infinities met.
         inside = u + reach_x > ZERO and u - reach_x < wide
         if not (inside and v + reach_y > ZERO and v - reach_y < high and x1 > x0 and y1 > y0):

@@ -6,12 +6,20 @@ from ..splats.arguments import fault_error
 from .bins import count_tiles, list_members, sort_by_depth
 from .colors import shade, shade_backward
 from .composite import composite, composite_backward
-from .project import MOMENTS, PACKED, TILE, project_splats, project_splats_backward
+from .project import (
+    MOMENTS,
+    MOST_TILES,
+    PACKED,
+    TILE_HEIGHT,
+    TILE_WIDTH,
+    project_splats,
+    project_splats_backward,
+)
 from .threads import in_parallel, scratch
 
 GAUSSIANS_IN_A_PART = 2048
 MOST_PARTS = 32
-MOST_PAIRS = 2**31 - 1
+MOST_PAIRS = 2**31 - 2 * MOST_TILES
 CACHE_LINE = 16  # float32
 
 
@@ -133,8 +141,8 @@ def _eye(viewmat: np.ndarray) -> np.ndarray:
 
 def _tiles(width: int, height: int) -> tuple[int, int]:
     """Tiles in a row, tiles in all."""
-    tiles_x = -(-width // TILE)
-    return tiles_x, tiles_x * -(-height // TILE)
+    tiles_x = -(-width // TILE_WIDTH)
+    return tiles_x, tiles_x * -(-height // TILE_HEIGHT)
 
 
 def _parts(n: int) -> int:

@@ -17,7 +17,9 @@ from .arguments import check_camera
 
 DEVICES = ("cpu", "cuda")
 FORWARD, BACKWARD = "course::rasterize_splats", "course::rasterize_splats_backward"
-TILE, PACKED, TILE_PARTS = 16, 16, 8  # as the kernels have them
+PACKED, TILE_PARTS = 16, 8  # as the kernels have them
+TILE = 16  # pixels, width and height of a tile on CUDA
+CPU_TILE = (8, 32)
 
 # Image (H, W, 3), alpha (H, W), then what backward keeps: packed (N, PACKED), rects (N, 4),
 # order (N,), starts (N + 1,), places (9, tiles), and pairs (1,), the last of starts, on the CPU
@@ -69,7 +71,8 @@ def _shapes(
     degree: int,
 ) -> Outputs:
     n = means.shape[0]
-    tiles = ((width + TILE - 1) // TILE) * ((height + TILE - 1) // TILE)
+    across, down = (TILE, TILE) if means.device.type == "cuda" else CPU_TILE
+    tiles = ((width + across - 1) // across) * ((height + down - 1) // down)
     return (
         means.new_empty(height, width, 3),
         means.new_empty(height, width),

@@ -9,6 +9,7 @@ import types
 import pytest
 
 from course_lib.rendering.kernels import cuda_compile, cuda_stages, project
+from course_lib.rendering.splats import operators
 
 # Registers of a thread. A multiprocessor has 65536: 40 let 6 blocks of 256 threads share it, 80
 # let 3. The forward compositing has 31 at most today, the others 72.
@@ -121,6 +122,5 @@ def test_nothing_of_cuda_is_imported_before_it_is_used():
 
 
 def test_the_kernels_for_both_devices_have_the_same_layout():
-    assert (cuda_stages.TILE, cuda_stages.PACKED, cuda_stages.MOMENTS) == (
-        project.TILE, project.PACKED, project.MOMENTS,
-    )  # fmt: skip
+    assert (cuda_stages.PACKED, cuda_stages.MOMENTS) == (project.PACKED, project.MOMENTS)
+    assert operators.CPU_TILE == (project.TILE_WIDTH, project.TILE_HEIGHT)
