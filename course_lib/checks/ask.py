@@ -7,6 +7,7 @@ import torch
 
 from course_lib.checks.form import same_form
 from course_lib.checks.subject import Cotangent, copy_of
+from course_lib.checks.trivial import Call
 
 
 class Callee(Protocol):
@@ -23,11 +24,15 @@ class Ask:
     def __init__(self, subject: Callee, reference: Callable[..., Any]) -> None:
         self.subject = subject
         self.reference = reference
+        self.calls: list[Call] = []
         self._answers: dict[tuple[int, ...], tuple[tuple[Any, ...], Any]] = {}
 
     def __call__(self, *inputs: Any) -> Any:
         """Return the student's result after checking its form; raise ``StudentError`` if amiss."""
-        return same_form(self.subject.call(inputs), self.wanted(*inputs))
+        wanted = self.wanted(*inputs)
+        answer = same_form(self.subject.call(inputs), wanted)
+        self.calls.append((inputs, answer, wanted))
+        return answer
 
     def wanted(self, *inputs: Any) -> Any:
         """Return the reference's result, computed once for the same inputs."""

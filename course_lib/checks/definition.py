@@ -71,6 +71,8 @@ class Check:
 
     ``name`` is ``unit.function``; ``reference`` the right answer; ``cases(generator)`` draws the
     inputs; ``mutants`` maps a description of a plausible mistake to a function that makes it.
+    With ``kernel`` the student's function is a CUDA kernel: its text is launched in the kernel
+    laboratory, and the answer is the launch's report.
     """
 
     name: str
@@ -78,6 +80,7 @@ class Check:
     cases: Callable[[torch.Generator], Sequence[Case]]
     properties: tuple[Property, ...]
     mutants: Mapping[str, Callable[..., Any]]
+    kernel: bool = False
 
     @property
     def function(self) -> str:

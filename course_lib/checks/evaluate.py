@@ -9,6 +9,7 @@ import torch
 from course_lib.checks.ask import Ask, Callee
 from course_lib.checks.definition import Case, Check, Finding, Property
 from course_lib.checks.form import StudentError
+from course_lib.checks.trivial import nothing_computed
 
 
 @dataclass(frozen=True)
@@ -68,7 +69,17 @@ def evaluate(check: Check, subject: Callee, seed: int = 0) -> Result:
         hopeless = outcomes and outcomes[-1].finding and outcomes[-1].finding.kind in _HOPELESS
         finding = outcomes[-1].finding if hopeless else _examine(each, ask, cases)
         outcomes.append(Outcome(each, finding))
+    if any(outcome.finding for outcome in outcomes):
+        outcomes = _without_trivial(outcomes, ask)
     return Result(check, tuple(outcomes))
+
+
+def _without_trivial(outcomes: list[Outcome], ask: Ask) -> list[Outcome]:
+    """Take back what an answer earned that computes nothing."""
+    reason = nothing_computed(ask.calls)
+    if reason is None:
+        return outcomes
+    return [replace(o, finding=o.finding or Finding(reason, kind="trivial")) for o in outcomes]
 
 
 _HOPELESS = ("not written yet", "out of time")

@@ -51,6 +51,38 @@ def test_skeleton_earns_nothing_and_is_called_unfinished(each):
     assert {finding.kind for finding in result.findings} == {"not written yet"}
 
 
+def filled(value, number):
+    """The same form with one number everywhere."""
+    if isinstance(value, dict):
+        return {name: filled(item, number) for name, item in value.items()}
+    if isinstance(value, (tuple, list)):
+        return tuple(filled(item, number) for item in value)
+    if isinstance(value, torch.Tensor):
+        return torch.full_like(value, number)
+    return type(value)(number)
+
+
+@pytest.mark.parametrize("each", [c for c in CHECKS if not c.kernel], ids=lambda each: each.name)
+def test_one_number_for_everything_earns_nothing(each):
+    for number in (0, 1, 7):
+        result = evaluate(
+            each, Subject(lambda *inputs, n=number: filled(each.reference(*inputs), n))
+        )
+        assert result.earned == 0, (
+            f"{number}: {[(o.property.name, o.earned) for o in result.outcomes]}"
+        )
+
+
+@pytest.mark.parametrize("each", [c for c in CHECKS if not c.kernel], ids=lambda each: each.name)
+def test_an_input_handed_back_earns_nothing(each):
+    inputs = each.cases(torch.Generator().manual_seed(0))[0].inputs
+    for position in range(len(inputs)):
+        result = evaluate(each, Subject(lambda *given, p=position: given[p]))
+        assert result.earned == 0, (
+            f"{position}: {[(o.property.name, o.earned) for o in result.outcomes]}"
+        )
+
+
 @pytest.mark.parametrize("each", CHECKS, ids=lambda each: each.name)
 def test_different_mistakes_get_different_messages(each):
     assert len(each.mutants) >= 4
