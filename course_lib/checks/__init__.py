@@ -1,11 +1,13 @@
 """What a student's function must satisfy, unit by unit, and the mistakes it must not make.
 
-One module a unit. Each lists its checks in ``CHECKS``; a check is called ``unit.function``.
+One module a unit. Each lists its checks in ``CHECKS``, a check being called ``unit.function``, and
+may name in ``ALSO_SEALED`` functions of the library that are an answer under another name.
 """
 
 import difflib
 import importlib
 from collections.abc import Iterator
+from types import ModuleType
 
 from course_lib.checks.definition import Case, Check, Finding, Property
 from course_lib.checks.evaluate import Result, evaluate
@@ -17,6 +19,7 @@ from course_lib.checks.subject import Subject
 UNITS = {
     "00_start_here": "start",
     "04_classical_inpainting": "classical_inpainting",
+    "14_differentiable_rendering": "differentiable_rendering",
     "16_nerf": "nerf",
     "17_gaussian_splatting": "gaussian_splatting",
     "18_splat_training": "splat_training",
@@ -33,6 +36,7 @@ __all__ = [
     "Subject",
     "agrees",
     "all_checks",
+    "also_sealed",
     "checks_of",
     "difference",
     "evaluate",
@@ -49,9 +53,18 @@ def all_checks() -> Iterator[Check]:
 
 def checks_of(unit: str) -> tuple[Check, ...]:
     """The checks of one unit, as ``04_classical_inpainting``, in the order of its exercises."""
+    return _module(unit).CHECKS
+
+
+def also_sealed(unit: str) -> tuple[str, ...]:
+    """Functions of the library that are one of the unit's answers under another name."""
+    return getattr(_module(unit), "ALSO_SEALED", ())
+
+
+def _module(unit: str) -> ModuleType:
     if unit not in UNITS:
         raise LookupError(f"there is no unit called {unit!r}; there are {', '.join(UNITS)}")
-    return importlib.import_module(f"course_lib.checks.{UNITS[unit]}").CHECKS
+    return importlib.import_module(f"course_lib.checks.{UNITS[unit]}")
 
 
 def find_check(name: str) -> Check:

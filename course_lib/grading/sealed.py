@@ -11,7 +11,7 @@ import shutil
 from functools import cache
 from pathlib import Path
 
-from course_lib.checks import checks_of
+from course_lib.checks import also_sealed, checks_of
 
 PACKAGE = Path(__file__).parents[1]
 KEPT = {  # of the folders that are else left out
@@ -47,9 +47,9 @@ def seal(unit: str, folder: Path) -> None:
 
 
 def sealed_names(unit: str) -> frozenset[str]:
-    """The functions that are emptied: the unit's answers, and their obvious twins."""
+    """The functions that are emptied: the unit's answers, and their twins under other names."""
     names = {each.function for each in checks_of(unit)}
-    names |= {f"{name}_reference" for name in names}
+    names |= {f"{name}_reference" for name in names} | set(also_sealed(unit))
     return frozenset(names | {each.reference.__name__ for each in checks_of(unit)})
 
 
@@ -119,7 +119,11 @@ def _empty(path: Path, hidden: frozenset[str]) -> None:
         node for node in ast.walk(ast.parse(text))
         if isinstance(node, ast.FunctionDef) and node.name in hidden
     ]  # fmt: skip
-    for node in sorted(functions, key=lambda node: node.lineno, reverse=True):
+    below = len(lines) + 1
+    for node in sorted(functions, key=lambda node: -node.end_lineno):
+        if node.end_lineno >= below:
+            continue  # inside one that is emptied
+        below = node.lineno
         first, last = node.body[0].lineno - 1, node.end_lineno
         indent = " " * node.body[0].col_offset
         lines[first:last] = [indent + EMPTY.format(name=node.name) + "\n"]

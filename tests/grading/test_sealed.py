@@ -1,11 +1,12 @@
 """No answer can be taken from the library: each is emptied while it is asked for."""
 
+import ast
 import json
 from pathlib import Path
 
 import pytest
 
-from course_lib.checks import UNITS, checks_of
+from course_lib.checks import UNITS, also_sealed, checks_of
 from course_lib.grading import doctor
 from course_lib.grading.judge import grade
 from course_lib.grading.sandbox import Sandbox
@@ -57,6 +58,17 @@ def test_nothing_is_opened_for_the_answer_itself(unit):
     for function, opened in built_on(unit).items():
         assert function not in opened
         assert opened <= sealed_names(unit)
+
+
+@pytest.mark.parametrize("unit", [unit for unit in UNITS if also_sealed(unit)])
+def test_answers_under_another_name_are_emptied_too(unit, tmp_path):
+    seal(unit, tmp_path)
+    for name in also_sealed(unit):
+        assert sources(name), f"there is no {name} any more"
+        for module, _ in sources(name):
+            tree = ast.parse((tmp_path / (module.replace(".", "/") + ".py")).read_text())
+            (sealed,) = (node for node in tree.body if getattr(node, "name", "") == name)
+            assert isinstance(sealed.body[0], ast.Raise)
 
 
 def test_compiled_answers_are_left_out(tmp_path):

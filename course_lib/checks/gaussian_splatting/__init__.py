@@ -18,3 +18,5 @@ CHECKS = (
     BLEND,
     RASTERIZE,
 )
+
+ALSO_SEALED = ("_rasterize_splats", "draw")

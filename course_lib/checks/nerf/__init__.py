@@ -20,3 +20,5 @@ CHECKS = (
     RADIANCE_FIELD,
     SAMPLE_PDF,
 )
+
+ALSO_SEALED = ("composite_rays", "composite_packed", "_composite_samples", "composite_samples")
