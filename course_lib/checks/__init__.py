@@ -23,6 +23,7 @@ UNITS = {
     "16_nerf": "nerf",
     "17_gaussian_splatting": "gaussian_splatting",
     "18_splat_training": "splat_training",
+    "19_cuda_kernels": "cuda_kernels",
 }
 
 __all__ = [

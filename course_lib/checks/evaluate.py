@@ -1,14 +1,16 @@
 """Run a check against a function and say what it earned, property by property."""
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 
 from course_lib.checks.ask import Ask, Callee
 from course_lib.checks.definition import Case, Check, Finding, Property
 from course_lib.checks.form import StudentError
+from course_lib.checks.subject import Subject
 from course_lib.checks.trivial import nothing_computed
 
 
@@ -80,6 +82,15 @@ def _without_trivial(outcomes: list[Outcome], ask: Ask) -> list[Outcome]:
     if reason is None:
         return outcomes
     return [replace(o, finding=o.finding or Finding(reason, kind="trivial")) for o in outcomes]
+
+
+def subject_of(check: Check, function: Callable[..., Any]) -> Subject:
+    """What is asked in a student's own process: the function, or a kernel in the laboratory."""
+    if not check.kernel:
+        return Subject(function)
+    from course_lib.kernel_lab import Kernel, source_of
+
+    return Subject(lambda *inputs: Kernel(source_of(function))(*inputs))
 
 
 _HOPELESS = ("not written yet", "out of time")

@@ -164,5 +164,7 @@ def unchanged(before: Any, after: Any) -> bool:
         same = same and before.dtype == after.dtype
         return same and bool(((before == after) | ((before != before) & (after != after))).all())
     if hasattr(before, "dtype") and hasattr(before, "shape"):
-        return before.shape == after.shape and bool((before == after).all())
+        if before.shape != after.shape:
+            return False
+        return bool(((before == after) | ((before != before) & (after != after))).all())
     return True

@@ -82,11 +82,14 @@ def _grade_exercise(check: Any, session: "Session", seed: int) -> ExerciseGrade:
             return nothing_for(check, f"there is no {check.function}()")
     except Died as death:
         return nothing_for(check, str(death))
-    subject = RemoteSubject(check.function, session)
-    result = evaluate(check, subject, seed)
-    if not _answers_again(result, subject, seed):
-        return nothing_for(check, "asked the same once more, it gave a wrong answer")
-    return grade_of(result)
+    subject = (KernelSubject if check.kernel else RemoteSubject)(check.function, session)
+    try:
+        result = evaluate(check, subject, seed)
+        if not _answers_again(result, subject, seed):
+            return nothing_for(check, "asked the same once more, it gave a wrong answer")
+        return grade_of(result)
+    finally:
+        subject.close()
 
 
 def _answers_again(result: Result, subject: "RemoteSubject", seed: int) -> bool:
@@ -205,14 +208,17 @@ class RemoteSubject:
 
     def call(self, inputs: tuple[Any, ...]) -> Any:
         """Return the function's result; raise ``StudentError`` if it fails or alters an input."""
-        return self._ask({"do": "call", "inputs": tuple(inputs)})
+        return self.ask({"do": "call", "inputs": tuple(inputs)})
 
     def vjp(self, inputs: tuple[Any, ...], wrt: int, cotangent: Cotangent) -> torch.Tensor:
         """Return the vector-Jacobian product with respect to input ``wrt``."""
         request = {"do": "vjp", "inputs": tuple(inputs), "wrt": wrt, "cotangent": cotangent}
-        return self._ask(request)
+        return self.ask(request)
 
-    def _ask(self, request: dict[str, Any]) -> Any:
+    def close(self) -> None:
+        """Nothing: the session goes on."""
+
+    def ask(self, request: dict[str, Any]) -> Any:
         seconds = min(CALL_SECONDS * slowness(), self.left)
         if seconds <= 0:
             raise StudentError("out of time", "all its calls together took too long.")
@@ -229,6 +235,32 @@ class RemoteSubject:
                 raise StudentError("raised an error", "it failed in a way that nothing explains.")
             raise StudentError(kind, printable(message))
         return reply.get("value")
+
+
+class KernelSubject:
+    """A CUDA kernel: its text comes from the submission's process, and is launched in another.
+
+    That one has run none of the student's cells, and a text that the laboratory accepts cannot
+    reach what it runs on. So the report is the laboratory's own.
+    """
+
+    def __init__(self, name: str, session: Session) -> None:
+        self.author = RemoteSubject(name, session)
+        self.laboratory = RemoteSubject(name, Session((), session.sandbox, {}))
+        self.text: str | None = None
+
+    def call(self, inputs: tuple[Any, ...]) -> Any:
+        """Return the report of a launch; raise ``StudentError`` if there is none."""
+        if self.text is None:
+            text = self.author.ask({"do": "text"})
+            if type(text) is not str:
+                raise StudentError("raised an error", "there is no text of a kernel.")
+            self.text = text
+        return self.laboratory.ask({"do": "launch", "text": self.text, "inputs": tuple(inputs)})
+
+    def close(self) -> None:
+        """End the process that launched it."""
+        self.laboratory.session.close()
 
 
 @cache

@@ -4,7 +4,8 @@ import sys
 from collections.abc import Callable
 from typing import Any
 
-from course_lib.checks import Result, Subject, evaluate, find_check
+from course_lib.checks import Result, evaluate, find_check
+from course_lib.checks.evaluate import subject_of
 from course_lib.grading.render import as_html, as_text
 
 
@@ -40,7 +41,7 @@ def check(name: str, function: Callable[..., Any]) -> None:
             f"{definition.function}: 0 of {definition.points} points. check() wants the function "
             f"itself, check({name!r}, {definition.function}); it got {_what(function)}."
         )
-    result = evaluate(definition, Subject(function))
+    result = evaluate(definition, subject_of(definition, function))
     if result.passed:
         print(f"✓ {definition.function}: {result.earned} of {definition.points} points.")
         return

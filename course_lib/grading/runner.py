@@ -144,7 +144,24 @@ def _vjp(shell: Any, request: dict[str, Any]) -> dict[str, Any]:
     return {"value": subject.vjp(request["inputs"], request["wrt"], request["cotangent"])}
 
 
-_REQUESTS = {"open": _open, "run": _run, "look": _look, "call": _call, "vjp": _vjp}
+def _text(shell: Any, request: dict[str, Any]) -> dict[str, Any]:
+    """The text of a kernel. What is sent is what is graded: to lie about it gains nothing."""
+    from course_lib.kernel_lab import source_of
+
+    return {"value": source_of(shell.user_ns.get(request["name"]))}
+
+
+def _launch(_shell: Any, request: dict[str, Any]) -> dict[str, Any]:
+    """Launch a kernel's text in the laboratory; asked of a process that ran no student's cell."""
+    from course_lib.kernel_lab import Kernel
+
+    return {"value": Subject(Kernel(request["text"]), request["seconds"]).call(request["inputs"])}
+
+
+_REQUESTS = {
+    "open": _open, "run": _run, "look": _look, "call": _call, "vjp": _vjp, "text": _text,
+    "launch": _launch,
+}  # fmt: skip
 
 
 def main() -> None:

@@ -7,7 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from course_lib.checks import Result, Subject, checks_of, evaluate
+from course_lib.checks import Result, checks_of, evaluate
+from course_lib.checks.evaluate import subject_of
 
 
 def hand_in(unit: str, answers: Mapping[str, Any]) -> Path | None:
@@ -38,7 +39,7 @@ def hand_in(unit: str, answers: Mapping[str, Any]) -> Path | None:
 
 
 def _result(check: Any, function: Any) -> Result | None:
-    return evaluate(check, Subject(function)) if callable(function) else None
+    return evaluate(check, subject_of(check, function)) if callable(function) else None
 
 
 def _pack(unit: str) -> Path | None:
