@@ -37,7 +37,7 @@ def test_reference_earns_all_points(each, seed):
     ("each", "mutant"), MUTANTS, ids=lambda value: getattr(value, "name", value)
 )
 def test_mutant_is_rejected_with_any_seed(each, mutant):
-    for seed in (0, 1):
+    for seed in (0,) if each.kernel else (0, 1):  # a launch in the laboratory takes seconds
         result = judge_mutant(each.name, mutant, seed)
         assert not result.passed, f"{each.name} accepts the mutant '{mutant}' with seed {seed}"
         assert result.earned < each.points
