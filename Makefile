@@ -42,11 +42,12 @@ bench: $(READY) build/peers
 	python benchmarks/inpainting.py --write
 	PYTHONPATH=build/peers python benchmarks/splats.py --write
 	python benchmarks/nerf.py --write
+	PYTHONPATH=build/peers python benchmarks/sfm.py --write
 	python benchmarks/grading.py --write
 
 # What we are measured against and do not depend on.
 build/peers:
-	python -m pip install --quiet --no-deps --target $@ gsplat==1.5.3 jaxtyping rich
+	python -m pip install --quiet --no-deps --target $@ gsplat==1.5.3 jaxtyping rich pycolmap==4.2.1
 
 clean:
 	rm -rf build submitted autograded feedback gradebook.db .pytest_cache .ruff_cache

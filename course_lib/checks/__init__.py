@@ -20,6 +20,7 @@ UNITS = {
     "00_start_here": "start",
     "04_classical_inpainting": "classical_inpainting",
     "14_differentiable_rendering": "differentiable_rendering",
+    "15_structure_from_motion": "structure_from_motion",
     "16_nerf": "nerf",
     "17_gaussian_splatting": "gaussian_splatting",
     "18_splat_training": "splat_training",

@@ -19,6 +19,8 @@ from .online import OfflineError, cache_folder
 from .photos import photo, photo_names, read_picture
 from .resize import crop_and_resize
 from .scenes import spread_viewpoints, still_life, trace_still_life
+from .speckles import speckles
+from .stereo import StereoPair, stereo_motorcycle
 from .textures import texture, texture_names
 
 __all__ = [
@@ -26,6 +28,7 @@ __all__ = [
     "HAIR_STYLES",
     "Faces",
     "OfflineError",
+    "StereoPair",
     "block_mask",
     "cache_folder",
     "centre_mask",
@@ -41,7 +44,9 @@ __all__ = [
     "read_picture",
     "sample_attributes",
     "scratch_mask",
+    "speckles",
     "spread_viewpoints",
+    "stereo_motorcycle",
     "still_life",
     "stripes_picture",
     "stroke_mask",

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from .arguments import whole_number
+from .speckles import speckles
 
 LAMP = (0.35, -0.45, 0.82)  # direction towards the light, of length one to two digits
 AMBIENT = 0.35
@@ -111,7 +112,9 @@ SHAPES = (
 )
 
 
-def trace_still_life(origins: Tensor, directions: Tensor) -> tuple[Tensor, Tensor]:
+def trace_still_life(
+    origins: Tensor, directions: Tensor, speckled: bool = False
+) -> tuple[Tensor, Tensor]:
     """Return the colour and the distance that each ray sees.
 
     color = albedo (0.35 + 0.65 max(0, n . l)) + gloss max(0, r . l)^20, l the direction to the lamp
@@ -120,6 +123,7 @@ def trace_still_life(origins: Tensor, directions: Tensor) -> tuple[Tensor, Tenso
     Args:
         origins: (R, 3), world units.
         directions: (R, 3), of length one.
+        speckled: paint everything with `speckles`, which never repeat, and polish nothing.
 
     Returns:
         colors (R, 3) in [0, 1] and distances (R,), world units, infinity where nothing is met.
@@ -140,8 +144,10 @@ def trace_still_life(origins: Tensor, directions: Tensor) -> tuple[Tensor, Tenso
     for index, shape in enumerate(SHAPES):
         hit = (nearest == index) & distance.isfinite()
         ways = directions[hit]
-        normals, albedo = shape.surface(origins[hit] + distance[hit, None] * ways, ways)
-        colors[hit] = _shade(ways, normals, albedo, shape.gloss)
+        places = origins[hit] + distance[hit, None] * ways
+        normals, albedo = shape.surface(places, ways)
+        albedo = speckles(places) if speckled else albedo
+        colors[hit] = _shade(ways, normals, albedo, 0.0 if speckled else shape.gloss)
     return colors, distance
 
 
@@ -161,7 +167,12 @@ def _mix(wave: Tensor, one: tuple[float, ...], other: tuple[float, ...]) -> Tens
 
 
 def still_life(
-    viewmats: Tensor, K: Tensor, width: int, height: int, samples: int = 4
+    viewmats: Tensor,
+    K: Tensor,
+    width: int,
+    height: int,
+    samples: int = 4,
+    speckled: bool = False,
 ) -> tuple[Tensor, Tensor]:
     """Photograph the still life from given cameras.
 
@@ -171,6 +182,7 @@ def still_life(
         width: of the pictures, pixels.
         height: of the pictures, pixels.
         samples: rays along each side of a pixel; their mean is its colour.
+        speckled: paint everything without repetition, as pictures want it that are to be matched.
 
     Returns:
         images (V, 3, H, W) float32 in [0, 1], white background, and depth (V, H, W): along the
@@ -193,7 +205,7 @@ def still_life(
     samples = whole_number("samples", samples, 1, 16)
     images, depths = [], []
     for viewmat in viewmats.float():
-        colors, _ = trace_still_life(*_rays(viewmat, K, width, height, samples))
+        colors, _ = trace_still_life(*_rays(viewmat, K, width, height, samples), speckled)
         fine = colors.view(height, samples, width, samples, 3)
         images.append(fine.mean(dim=(1, 3)).permute(2, 0, 1))
         origins, directions = _rays(viewmat, K, width, height, 1)

@@ -3,10 +3,19 @@
 from typing import Any
 
 from course_lib.show.attempt import attempt
+from course_lib.show.cameras import cameras
 from course_lib.show.explore import explore
 from course_lib.show.figures import figure, pictures, use_style
 
-__all__ = ["attempt", "explore", "figure", "pictures", "splat_viewer", "use_style"]
+__all__ = [
+    "attempt",
+    "cameras",
+    "explore",
+    "figure",
+    "pictures",
+    "splat_viewer",
+    "use_style",
+]
 
 
 def __getattr__(name: str) -> Any:
