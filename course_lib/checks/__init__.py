@@ -18,6 +18,7 @@ from course_lib.checks.subject import Subject
 # Unit to the module here that holds its checks, in the order of the course.
 UNITS = {
     "00_start_here": "start",
+    "01_sequence_models": "sequence_models",
     "04_classical_inpainting": "classical_inpainting",
     "14_differentiable_rendering": "differentiable_rendering",
     "15_structure_from_motion": "structure_from_motion",

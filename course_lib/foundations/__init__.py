@@ -1,0 +1,1 @@
+"""Units 01 to 03: what the later units lean on."""
