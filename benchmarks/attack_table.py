@@ -1,7 +1,7 @@
 """Each attack of `tests/grading/attacks` against stock nbgrader and against our grader.
 
-    python benchmarks/attacks.py            the table on the screen
-    python benchmarks/attacks.py --write    the table in docs/grading-attacks.md
+    python benchmarks/attack_table.py            the table on the screen
+    python benchmarks/attack_table.py --write    the table in docs/grading-attacks.md
 
 Stock nbgrader runs in a course folder of its own with its default settings, without the cells that
 only draw pictures, and gets only what does no harm without a sandbox.
