@@ -1,10 +1,11 @@
-"""PSNR by hand, SSIM against scikit-image, both over a hole, and bad input."""
+"""PSNR by hand, SSIM against scikit-image, both over a hole; the perceptual one by its order."""
 
 import pytest
 import torch
 from skimage.metrics import structural_similarity
 
-from course_lib.metrics import psnr, ssim
+from course_lib.data import photo
+from course_lib.metrics import perceptual_distance, psnr, ssim
 from course_lib.pictures import to_batch, to_picture
 
 
@@ -77,3 +78,68 @@ def test_batch_and_back():
     with pytest.raises(ValueError, match="uint8"):
         to_batch([picture])
     assert to_picture(draw(1, 1, 3, 3)).shape == (3, 3)
+
+
+def blurred(picture, times):
+    for _ in range(times):
+        picture = torch.nn.functional.avg_pool2d(
+            torch.nn.functional.pad(picture, (1, 1, 1, 1), mode="replicate"), 3, 1
+        )
+    return picture
+
+
+def as_far(picture, changed, wanted=26.0):
+    """A change in the same direction, as large as makes the PSNR ``wanted``."""
+    factor = 10 ** ((psnr(picture, changed) - wanted) / 20)
+    return picture + factor.view(-1, 1, 1, 1) * (changed - picture)
+
+
+def test_perceptual_distance_is_a_distance():
+    a, b, c = (draw(2, 3, 32, 24, seed=seed) for seed in range(3))
+    assert torch.equal(perceptual_distance(a, a), torch.zeros(2))
+    torch.testing.assert_close(perceptual_distance(a, b), perceptual_distance(b, a))
+    assert perceptual_distance(a, b).min() > 0
+    direct = perceptual_distance(a, c)
+    assert (direct <= perceptual_distance(a, b) + perceptual_distance(b, c) + 1e-6).all()
+    each = torch.cat([perceptual_distance(a[i : i + 1], b[i : i + 1]) for i in (0, 1)])
+    torch.testing.assert_close(perceptual_distance(a, b), each)
+
+
+@pytest.mark.parametrize("name", ["astronaut", "chelsea"])
+def test_more_of_the_same_is_farther(name):
+    picture, noise = photo(name, size=96), draw(1, 3, 96, 96) - 0.5
+    for worse in (
+        lambda amount: blurred(picture, amount),
+        lambda amount: picture + 0.1 * amount * noise,
+        lambda amount: picture.roll(amount, dims=3),
+    ):
+        found = [perceptual_distance(picture, worse(amount)).item() for amount in (1, 2, 4)]
+        assert found == sorted(found) and found[0] > 0
+
+
+@pytest.mark.parametrize("name", ["astronaut", "chelsea"])
+def test_of_equal_psnr_brightness_is_nearer_than_blur_and_blur_nearer_than_noise(name):
+    """At the same mean squared error: nobody minds a little light; grain on skin is seen first."""
+    picture = photo(name, size=96)
+    lighter = as_far(picture, picture + 0.05)
+    blur = as_far(picture, blurred(picture, 4))
+    noise = as_far(picture, picture + 0.1 * (draw(1, 3, 96, 96) - 0.5))
+    found = [perceptual_distance(picture, other).item() for other in (lighter, blur, noise)]
+    assert found == sorted(found)
+    assert found[0] < 0.5 * found[1]
+
+
+def test_a_texture_masks_what_a_smooth_wall_does_not():
+    """The same noise: on grass hardly seen, on a wall plainly."""
+    wall, grass = torch.full((1, 3, 64, 64), 0.5), draw(1, 3, 64, 64, seed=3)
+    noise = 0.05 * (draw(1, 3, 64, 64) - 0.5)
+    on_wall, on_grass = (perceptual_distance(p, p + noise).item() for p in (wall, grass))
+    assert on_grass < 0.25 * on_wall
+
+
+def test_perceptual_distance_says_what_it_wants():
+    with pytest.raises(ValueError, match="scales"):
+        perceptual_distance(draw(1, 3, 8, 8), draw(1, 3, 8, 8), scales=1)
+    with pytest.raises(ValueError, match="b: got shape"):
+        perceptual_distance(draw(1, 3, 8, 8), draw(1, 3, 8, 9))
+    assert perceptual_distance(draw(1, 3, 5, 7), draw(1, 3, 5, 7, seed=1)).isfinite().all()

@@ -20,6 +20,8 @@ UNITS = {
     "00_start_here": "start",
     "01_sequence_models": "sequence_models",
     "04_classical_inpainting": "classical_inpainting",
+    "05_deep_inpainting": "deep_inpainting",
+    "07_inpainting_applications": "inpainting_applications",
     "14_differentiable_rendering": "differentiable_rendering",
     "15_structure_from_motion": "structure_from_motion",
     "16_nerf": "nerf",

@@ -5,6 +5,7 @@
 torch.Size([1, 3, 32, 32])
 """
 
+from .clips import Clip, panning_clip
 from .digits import digits
 from .faces import HAIR_COLORS, HAIR_STYLES, Faces, draw_faces, faces, sample_attributes
 from .made import (
@@ -26,6 +27,7 @@ from .textures import texture, texture_names
 __all__ = [
     "HAIR_COLORS",
     "HAIR_STYLES",
+    "Clip",
     "Faces",
     "OfflineError",
     "StereoPair",
@@ -39,6 +41,7 @@ __all__ = [
     "faces",
     "gradient_picture",
     "half_mask",
+    "panning_clip",
     "photo",
     "photo_names",
     "read_picture",

@@ -4,11 +4,13 @@ from typing import Any
 
 from course_lib.show.attempt import attempt
 from course_lib.show.cameras import cameras
+from course_lib.show.comparison import before_after
 from course_lib.show.explore import explore
 from course_lib.show.figures import figure, pictures, use_style
 
 __all__ = [
     "attempt",
+    "before_after",
     "cameras",
     "explore",
     "figure",
