@@ -7,7 +7,7 @@ import torch
 from course_lib.checks import Subject, evaluate
 from course_lib.checks.cuda_kernels import CHECKS as EVERY
 from course_lib.checks.cuda_kernels.pictures import drawn, gradient, splats
-from course_lib.checks.evaluate import subject_of
+from course_lib.checks.evaluate import KERNEL_SECONDS, subject_of
 from course_lib.kernel_lab import Kernel
 from course_lib.rendering.splats import blend
 
@@ -133,7 +133,7 @@ LOST = [
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize(("name", "mutant", "lost"), LOST)
 def test_a_mistake_costs_its_own_points_only(name, mutant, lost, seed):
-    result = evaluate(CHECKS[name], Subject(CHECKS[name].mutants[mutant]), seed)
+    result = evaluate(CHECKS[name], Subject(CHECKS[name].mutants[mutant], KERNEL_SECONDS), seed)
     failed = [each.property.name for each in result.outcomes if each.finding]
     words = lost.split("|")
     assert len(failed) == len(words), failed
@@ -176,7 +176,7 @@ TOLD = [
 @pytest.mark.parametrize("seed", [0, 1])
 @pytest.mark.parametrize(("name", "mutant", "words"), TOLD)
 def test_the_message_names_the_mistake(name, mutant, words, seed):
-    result = evaluate(CHECKS[name], Subject(CHECKS[name].mutants[mutant]), seed)
+    result = evaluate(CHECKS[name], Subject(CHECKS[name].mutants[mutant], KERNEL_SECONDS), seed)
     assert any(words in finding.message for finding in result.findings), result.findings
 
 
