@@ -9,7 +9,7 @@ from torch.nn.functional import softplus
 
 from course_lib.checks.ask import Ask
 from course_lib.checks.definition import Case, Check, Finding, Property
-from course_lib.checks.gaussian_splatting.common import compare, gradients_flow, recognise
+from course_lib.checks.mistakes import compare, gradients_flow, recognise
 
 HINGE, SOFT = "hinge", "non-saturating"
 LOGITS_HINGE = "logits of five pictures with 4 x 4 patches, hinge"

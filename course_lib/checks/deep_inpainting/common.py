@@ -7,7 +7,7 @@ from torch import Tensor
 
 from course_lib.checks.ask import Ask
 from course_lib.checks.form import StudentError
-from course_lib.checks.gaussian_splatting.common import uniform
+from course_lib.checks.mistakes import uniform
 
 
 def pictures(*shape: int, generator: torch.Generator) -> Tensor:

@@ -6,7 +6,7 @@ from torch import Tensor
 from course_lib.checks.ask import Ask
 from course_lib.checks.deep_inpainting.common import blocks, finite_or_none, pictures, place, worst
 from course_lib.checks.definition import Case, Check, Finding, Property
-from course_lib.checks.gaussian_splatting.common import compare, gradients_flow
+from course_lib.checks.mistakes import compare, gradients_flow
 
 COLOUR = "three pictures in colour, a hole of its own in each"
 GREY = "a grey picture"

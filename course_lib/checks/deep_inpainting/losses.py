@@ -6,7 +6,7 @@ from torch import Tensor
 from course_lib.checks.ask import Ask
 from course_lib.checks.deep_inpainting.common import blocks, pictures
 from course_lib.checks.definition import Case, Check, Finding, Property
-from course_lib.checks.gaussian_splatting.common import compare, gradients_flow, recognise
+from course_lib.checks.mistakes import compare, gradients_flow, recognise
 
 RANDOM = "three pictures in colour, holes of three sizes"
 GREY = "one grey picture, hole_weight 2"

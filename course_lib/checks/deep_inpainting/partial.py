@@ -16,7 +16,7 @@ from course_lib.checks.deep_inpainting.common import (
     worst,
 )
 from course_lib.checks.definition import Case, Check, Finding, Property
-from course_lib.checks.gaussian_splatting.common import compare, recognise
+from course_lib.checks.mistakes import compare, recognise
 from course_lib.checks.properties import difference
 from course_lib.checks.subject import Subject
 

@@ -8,7 +8,7 @@ from torch import Tensor
 from course_lib.checks.ask import Ask
 from course_lib.checks.definition import Case, Check, Finding, Property
 from course_lib.checks.differentiable_rendering.common import centres
-from course_lib.checks.gaussian_splatting.common import Mistakes, compare, listed, uniform
+from course_lib.checks.mistakes import Mistakes, compare, listed, uniform
 from course_lib.checks.properties import difference
 from course_lib.rendering import pinhole
 from course_lib.rendering.soft_rasterizer import project_faces, soft_coverage, union

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from course_lib.checks.definition import Finding
-from course_lib.checks.gaussian_splatting.common import listed, uniform
+from course_lib.checks.mistakes import listed, uniform
 from course_lib.rendering.splats import pixel_centres
 
 # Right angle at (2, 2), legs along x and y, ten pixels long.

@@ -14,7 +14,7 @@ from course_lib.checks.differentiable_rendering.common import (
     first_difference,
     triangle_in,
 )
-from course_lib.checks.gaussian_splatting.common import Mistakes, recognise
+from course_lib.checks.mistakes import Mistakes, recognise
 from course_lib.rendering.soft_rasterizer import barycentric, hard_coverage, squared_distance
 
 RANDOM = "a random triangle in a picture of 24 x 16 pixels"

@@ -13,7 +13,7 @@ from course_lib.checks.differentiable_rendering.common import (
     first_difference,
     triangle_in,
 )
-from course_lib.checks.gaussian_splatting.common import Mistakes, compare, gradients_flow, recognise
+from course_lib.checks.mistakes import Mistakes, compare, gradients_flow, recognise
 from course_lib.rendering import soft_rasterizer
 from course_lib.rendering.soft_rasterizer import hard_coverage, squared_distance
 

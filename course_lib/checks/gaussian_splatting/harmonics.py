@@ -9,7 +9,7 @@ from torch import Tensor
 
 from course_lib.checks.ask import Ask
 from course_lib.checks.definition import Case, Check, Finding, Property
-from course_lib.checks.gaussian_splatting.common import (
+from course_lib.checks.mistakes import (
     Mistakes,
     compare,
     gradients_flow,

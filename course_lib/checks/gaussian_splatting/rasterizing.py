@@ -5,14 +5,14 @@ from torch import Tensor
 
 from course_lib.checks.ask import Ask
 from course_lib.checks.definition import Case, Check, Finding, Property
-from course_lib.checks.gaussian_splatting.common import (
+from course_lib.checks.gaussian_splatting.rasterizing_mutants import MUTANTS, rasterize
+from course_lib.checks.mistakes import (
     Mistakes,
     gradient_difference,
     listed,
     recognise,
     uniform,
 )
-from course_lib.checks.gaussian_splatting.rasterizing_mutants import MUTANTS, rasterize
 from course_lib.rendering import look_at
 
 CROWD = "twelve splats in any order, two of them behind the camera"

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from course_lib.checks.ask import Ask
 from course_lib.checks.definition import Case, Finding
-from course_lib.checks.gaussian_splatting.common import Mistakes, recognise
+from course_lib.checks.mistakes import Mistakes, recognise
 
 
 def same_mask(

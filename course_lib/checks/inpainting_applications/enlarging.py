@@ -7,7 +7,7 @@ from torch import Tensor
 
 from course_lib.checks.ask import Ask
 from course_lib.checks.definition import Case, Check, Finding, Property
-from course_lib.checks.gaussian_splatting.common import Mistakes, recognise, uniform
+from course_lib.checks.mistakes import Mistakes, recognise, uniform
 from course_lib.checks.properties import difference, gradients_agree
 from course_lib.inpainting import back_project, box_average
 

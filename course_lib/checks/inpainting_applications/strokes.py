@@ -7,8 +7,8 @@ from torch import Tensor
 
 from course_lib.checks.ask import Ask
 from course_lib.checks.definition import Case, Check, Finding, Property
-from course_lib.checks.gaussian_splatting.common import recognise
 from course_lib.checks.inpainting_applications.common import mask_difference, same_mask
+from course_lib.checks.mistakes import recognise
 from course_lib.data import text_mask
 from course_lib.inpainting import find_text
 

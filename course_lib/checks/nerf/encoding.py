@@ -8,7 +8,7 @@ from torch import Tensor
 
 from course_lib.checks.ask import Ask
 from course_lib.checks.definition import Case, Check, Finding, Property
-from course_lib.checks.gaussian_splatting.common import compare, gradients_flow, listed, uniform
+from course_lib.checks.mistakes import compare, gradients_flow, listed, uniform
 from course_lib.rendering.nerf import positional_encoding
 
 KNOWN = "the numbers 0, 1/2 and 1 at two frequencies"

@@ -8,7 +8,7 @@ from torch.nn.functional import linear, relu, softplus
 
 from course_lib.checks.ask import Ask
 from course_lib.checks.definition import Case, Check, Finding, Property
-from course_lib.checks.gaussian_splatting.common import compare, gradients_flow, listed, uniform
+from course_lib.checks.mistakes import compare, gradients_flow, listed, uniform
 from course_lib.rendering.nerf import MLPField, positional_encoding, radiance_field
 
 Parameters = dict[str, Tensor]

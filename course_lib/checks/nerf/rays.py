@@ -7,7 +7,7 @@ from torch import Tensor
 
 from course_lib.checks.ask import Ask
 from course_lib.checks.definition import Case, Check, Finding, Property
-from course_lib.checks.gaussian_splatting.common import listed, recognise, uniform
+from course_lib.checks.mistakes import listed, recognise, uniform
 from course_lib.rendering import look_at
 from course_lib.rendering.nerf import get_rays
 

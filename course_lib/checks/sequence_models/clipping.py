@@ -7,7 +7,7 @@ from torch import Tensor
 
 from course_lib.checks.ask import Ask
 from course_lib.checks.definition import Case, Check, Finding, Property
-from course_lib.checks.gaussian_splatting.common import compare, uniform
+from course_lib.checks.mistakes import compare, uniform
 from course_lib.foundations.sequences import clip_by_global_norm
 
 LONG = "three tensors, together ten times too long"

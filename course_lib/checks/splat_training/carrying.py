@@ -8,7 +8,7 @@ from torch import Tensor
 
 from course_lib.checks.ask import Ask
 from course_lib.checks.definition import Case, Check, Finding, Property
-from course_lib.checks.gaussian_splatting.common import recognise
+from course_lib.checks.mistakes import recognise
 from course_lib.checks.properties import difference
 from course_lib.checks.splat_training.common import Parameters, rows_of, scene
 

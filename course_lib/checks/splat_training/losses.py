@@ -7,7 +7,7 @@ from torch import Tensor
 
 from course_lib.checks.ask import Ask
 from course_lib.checks.definition import Case, Check, Finding, Property
-from course_lib.checks.gaussian_splatting.common import compare, gradients_flow, uniform
+from course_lib.checks.mistakes import compare, gradients_flow, uniform
 from course_lib.rendering.splats import photometric_loss
 
 LIKE = "a picture and a noisy copy, w = 0.2"

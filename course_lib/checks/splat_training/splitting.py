@@ -8,7 +8,7 @@ from torch import Tensor
 
 from course_lib.checks.ask import Ask
 from course_lib.checks.definition import Case, Check, Finding, Property
-from course_lib.checks.gaussian_splatting.common import listed, uniform
+from course_lib.checks.mistakes import listed, uniform
 from course_lib.checks.splat_training.common import (
     Changed,
     Parameters,

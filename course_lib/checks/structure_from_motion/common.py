@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from course_lib.checks.gaussian_splatting.common import uniform
+from course_lib.checks.mistakes import uniform
 from course_lib.rendering import look_at, sfm
 
 FOCAL, WIDTH, HEIGHT = 500.0, 640, 480

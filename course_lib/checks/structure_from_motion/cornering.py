@@ -7,7 +7,7 @@ from torch import Tensor
 
 from course_lib.checks.ask import Ask
 from course_lib.checks.definition import Case, Check, Finding, Property
-from course_lib.checks.gaussian_splatting.common import listed
+from course_lib.checks.mistakes import listed
 from course_lib.rendering import sfm
 
 SQUARE = "a bright square: four corners, four edges"

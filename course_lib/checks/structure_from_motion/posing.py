@@ -7,7 +7,7 @@ from torch import Tensor
 
 from course_lib.checks.ask import Ask
 from course_lib.checks.definition import Case, Check, Finding, Property
-from course_lib.checks.gaussian_splatting.common import listed
+from course_lib.checks.mistakes import listed
 from course_lib.checks.structure_from_motion.common import cameras, cube_points
 from course_lib.rendering import sfm
 from course_lib.rendering.sfm import pose_from_essential

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from course_lib.checks.ask import Ask
 from course_lib.checks.definition import Case, Check, Finding, Property
-from course_lib.checks.gaussian_splatting.common import uniform
+from course_lib.checks.mistakes import uniform
 from course_lib.checks.structure_from_motion.common import HEIGHT, WIDTH, two_pictures
 from course_lib.rendering import sfm
 

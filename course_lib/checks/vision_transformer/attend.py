@@ -8,7 +8,7 @@ from torch import Tensor
 
 from course_lib.checks.ask import Ask
 from course_lib.checks.definition import Case, Check, Finding, Property
-from course_lib.checks.gaussian_splatting.common import compare, gradients_flow, uniform
+from course_lib.checks.mistakes import compare, gradients_flow, uniform
 from course_lib.foundations.vision_transformer import attention
 
 TYPICAL = "two pictures, three heads, five tokens of four numbers"

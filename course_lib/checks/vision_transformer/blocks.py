@@ -8,7 +8,7 @@ from torch.nn.functional import gelu, layer_norm, linear, relu, scaled_dot_produ
 
 from course_lib.checks.ask import Ask
 from course_lib.checks.definition import Case, Check, Finding, Property
-from course_lib.checks.gaussian_splatting.common import compare, gradients_flow
+from course_lib.checks.mistakes import compare, gradients_flow
 from course_lib.foundations.vision_transformer import EPSILON, encoder_block
 
 TYPICAL = "two pictures, five tokens of twelve numbers, three heads"

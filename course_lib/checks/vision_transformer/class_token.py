@@ -8,7 +8,7 @@ from torch.nn.functional import layer_norm, linear
 
 from course_lib.checks.ask import Ask
 from course_lib.checks.definition import Case, Check, Finding, Property
-from course_lib.checks.gaussian_splatting.common import compare, gradients_flow
+from course_lib.checks.mistakes import compare, gradients_flow
 from course_lib.foundations.vision_transformer import EPSILON, class_token_forward, mix_once
 
 TYPICAL = "three pictures of four patches, three classes"

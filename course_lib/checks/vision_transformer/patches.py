@@ -5,7 +5,7 @@ from torch import Tensor
 
 from course_lib.checks.ask import Ask
 from course_lib.checks.definition import Case, Check, Finding, Property
-from course_lib.checks.gaussian_splatting.common import compare, gradients_flow, uniform
+from course_lib.checks.mistakes import compare, gradients_flow, uniform
 from course_lib.foundations.vision_transformer import patchify
 
 GREY = "two grey pictures, 4 high and 6 wide, patches of 2"

@@ -1,4 +1,4 @@
-"""What the checks of unit 17 share: how a mistake is recognised, and gradients of several results.
+"""What the checks share: how a mistake is recognised, and gradients of several results.
 
 A known mistake is a sentence for the student and a function that makes just this mistake.
 """
