@@ -20,6 +20,7 @@ from .online import OfflineError, cache_folder
 from .photos import photo, photo_names, read_picture
 from .resize import crop_and_resize
 from .scenes import spread_viewpoints, still_life, trace_still_life
+from .shapes import Shapes, shapes
 from .speckles import speckles
 from .stereo import StereoPair, stereo_motorcycle
 from .textures import texture, texture_names
@@ -30,6 +31,7 @@ __all__ = [
     "Clip",
     "Faces",
     "OfflineError",
+    "Shapes",
     "StereoPair",
     "block_mask",
     "cache_folder",
@@ -47,6 +49,7 @@ __all__ = [
     "read_picture",
     "sample_attributes",
     "scratch_mask",
+    "shapes",
     "speckles",
     "spread_viewpoints",
     "stereo_motorcycle",
