@@ -19,6 +19,7 @@ from course_lib.checks.subject import Subject
 UNITS = {
     "00_start_here": "start",
     "01_sequence_models": "sequence_models",
+    "02_detection_segmentation": "detection_segmentation",
     "03_vision_transformer": "vision_transformer",
     "04_classical_inpainting": "classical_inpainting",
     "05_deep_inpainting": "deep_inpainting",
