@@ -1,5 +1,5 @@
 # Each command sets up .venv on its own where it is missing or out of date.
-.PHONY: course test lab exercises lectures lint bench clean
+.PHONY: course test lab exercises lectures weights lint bench clean
 .DEFAULT_GOAL := help
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -12,6 +12,7 @@ help:
 	@echo "make lab        open the course in JupyterLab"
 	@echo "make exercises  write exercises/ again from solutions/"
 	@echo "make lectures   run every lecture and keep its outputs"
+	@echo "make weights    train the networks whose weights ship with the package"
 	@echo "make lint       ruff, as the tests run it"
 	@echo "make bench      the benchmarks' tables in benchmarks/README.md"
 	@echo "make clean      remove what was built (not .venv)"
@@ -33,6 +34,9 @@ exercises: $(READY)
 
 lectures: $(READY)
 	course lectures
+
+weights: $(READY)
+	python -m course_lib.generative.shipped
 
 lint: $(READY)
 	ruff check .
