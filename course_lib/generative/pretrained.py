@@ -3,15 +3,13 @@
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from importlib.resources import as_file, files
-from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
 
 from course_lib.data import faces
 from course_lib.generative.autoencoder import Autoencoder, fit_autoencoder
+from course_lib.generative.shipped import load_weights
 
 ONE_PERSON = {
     "glasses": False,
@@ -60,11 +58,7 @@ def load_autoencoder(name: str = "faces") -> Autoencoder:
     (2,)
     """
     recipe = _recipe(name)
-    with as_file(files("course_lib.generative") / f"weights/autoencoder_{name}.pt") as path:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    model = Autoencoder(recipe.latent, recipe.width)
-    model.load_state_dict({n: v.float() if v.is_floating_point() else v for n, v in state.items()})
-    return model.eval().requires_grad_(False)
+    return load_weights(Autoencoder(recipe.latent, recipe.width), f"autoencoder_{name}")
 
 
 def train_autoencoder(name: str, *, progress: bool = True) -> Autoencoder:
@@ -81,12 +75,6 @@ def train_autoencoder(name: str, *, progress: bool = True) -> Autoencoder:
     generator = torch.Generator().manual_seed(1)
     fit_autoencoder(model, images, recipe.steps, generator=generator, progress=progress)
     return model.eval()
-
-
-def save_weights(model: nn.Module, path: str | Path) -> None:
-    """Write a model's weights in half precision."""
-    state = model.state_dict().items()
-    torch.save({n: v.half() if v.is_floating_point() else v for n, v in state}, path)
 
 
 def _recipe(name: str) -> Recipe:

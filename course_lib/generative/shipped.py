@@ -14,9 +14,12 @@ from torch import nn
 
 Network = TypeVar("Network", bound=nn.Module)
 
-# Name of the file in weights/, and the function that trains it: module and expression's arguments.
+# The file in weights/, and who trains it: a module here, a function in it, its arguments.
 TRAINED = {
     "attribute_reader": ("attributes", "train_attribute_reader", ()),
+    "autoencoder_faces": ("pretrained", "train_autoencoder", ("faces",)),
+    "autoencoder_plane": ("pretrained", "train_autoencoder", ("plane",)),
+    "autoencoder_roomy": ("pretrained", "train_autoencoder", ("roomy",)),
 }
 
 
