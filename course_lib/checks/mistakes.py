@@ -122,8 +122,16 @@ def gradient_difference(
 
 
 def _cotangent(parts: Tensor | tuple[Tensor, ...]) -> Cotangent:
-    """Drawn numbers in the form of the result; every part of it weighs about the same."""
+    """Drawn numbers in the form of the result; every part of it weighs about the same.
+
+    Whole numbers have no gradient: their part is 0.
+    """
     if isinstance(parts, tuple):
-        return tuple(_cotangent(part) / part.abs().mean() for part in parts)
+        return tuple(
+            _cotangent(part) / part.abs().mean()
+            if part.is_floating_point()
+            else torch.zeros_like(part)
+            for part in parts
+        )
     generator = torch.Generator().manual_seed(parts.numel())
     return torch.randn(parts.shape, generator=generator)
