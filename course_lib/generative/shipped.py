@@ -20,6 +20,7 @@ TRAINED = {
     "autoencoder_faces": ("pretrained", "train_autoencoder", ("faces",)),
     "autoencoder_plane": ("pretrained", "train_autoencoder", ("plane",)),
     "autoencoder_roomy": ("pretrained", "train_autoencoder", ("roomy",)),
+    "face_denoiser": ("face_denoiser", "train_face_denoiser", ()),
 }
 
 
