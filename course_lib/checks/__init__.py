@@ -26,6 +26,7 @@ UNITS = {
     "07_inpainting_applications": "inpainting_applications",
     "08_generative_foundations": "generative_foundations",
     "09_autoencoders": "autoencoders",
+    "12_diffusion_models": "diffusion_models",
     "14_differentiable_rendering": "differentiable_rendering",
     "15_structure_from_motion": "structure_from_motion",
     "16_nerf": "nerf",
