@@ -1,8 +1,8 @@
-"""Filling holes in pictures: without learning (unit 04), with networks (unit 05), at work (07).
+"""Filling holes: without learning (unit 04), with networks (05), in stages (06), at work (07).
 
 Without: start with `harmonic`, then `priority` and `exemplar`, then `hybrid`. With: start with
-`learned`, then `convolutions`, `generator` and `adversarial`. At work: `operators`, `applications`,
-`video` and `denoiser`.
+`learned`, then `convolutions`, `generator` and `adversarial`. In stages: `stages`. At work:
+`operators`, `applications`, `video` and `denoiser`.
 """
 
 from .adversarial import (
@@ -37,10 +37,21 @@ from .hybrid import hybrid_inpaint, split_structure_texture, total_variation_smo
 from .learned import compose, masked_l1, network_input, random_mask
 from .operators import Operator, box_average, consistent, frame, hole
 from .priority import confidence_term, data_term, fill_front, patch_priority
+from .stages import (
+    CoarseToFine,
+    Progressive,
+    StructureThenTexture,
+    boundary_ring,
+    coarse_to_fine,
+    progressive_fill,
+    structure_map,
+    structure_then_texture,
+)
 from .validate import check_image_and_mask
 from .video import camera_path, estimate_shift, flicker, inpaint_clip, panorama
 
 __all__ = [
+    "CoarseToFine",
     "DenoisingAutoencoder",
     "FillStep",
     "GatedConv2d",
@@ -48,13 +59,17 @@ __all__ = [
     "Operator",
     "PartialConv2d",
     "PatchDiscriminator",
+    "Progressive",
+    "StructureThenTexture",
     "add_noise",
     "back_project",
     "best_patch",
     "biharmonic_inpaint",
+    "boundary_ring",
     "box_average",
     "camera_path",
     "check_image_and_mask",
+    "coarse_to_fine",
     "compose",
     "confidence_term",
     "consistent",
@@ -89,9 +104,12 @@ __all__ = [
     "panorama",
     "partial_conv",
     "patch_priority",
+    "progressive_fill",
     "random_mask",
     "removal_mask",
     "split_structure_texture",
+    "structure_map",
+    "structure_then_texture",
     "super_resolve",
     "total_variation_smooth",
 ]

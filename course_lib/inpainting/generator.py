@@ -163,7 +163,7 @@ def fit_inpainter(
     steps: int,
     *,
     generator: torch.Generator,
-    loss: MaskedLoss = masked_l1,
+    loss: MaskedLoss | None = None,
     batch_size: int = 32,
     learning_rate: float = 5e-3,
     **options: Any,
@@ -176,7 +176,8 @@ def fit_inpainter(
         masks: (M, 1, H, W) bool, True = hole; each step draws pictures and holes independently.
         steps: how many.
         generator: draws the batches.
-        loss: ``loss(prediction, target, mask) -> scalar``.
+        loss: ``loss(prediction, target, mask) -> scalar``; None: the network's own
+            ``loss(image, mask)``, which those of several stages have, else `masked_l1`.
         batch_size: pictures a step.
         learning_rate: the largest; see `descend`.
         **options: of `descend` and `train`.
@@ -200,8 +201,11 @@ def fit_inpainter(
         return images[chosen], masks[holes]
 
     def error(image: Tensor, mask: Tensor) -> Tensor:
-        return loss(network(network_input(image, mask)), image, mask)
+        measure = masked_l1 if loss is None else loss
+        return measure(network(network_input(image, mask)), image, mask)
 
+    if loss is None:
+        error = getattr(network, "loss", error)
     options = {"learning_rate": learning_rate, "description": "Learning to fill"} | options
     return descend(network, error, draw, steps, generator=generator, **options)
 
