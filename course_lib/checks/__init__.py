@@ -23,6 +23,7 @@ UNITS = {
     "03_vision_transformer": "vision_transformer",
     "04_classical_inpainting": "classical_inpainting",
     "05_deep_inpainting": "deep_inpainting",
+    "06_staged_inpainting": "staged_inpainting",
     "07_inpainting_applications": "inpainting_applications",
     "08_generative_foundations": "generative_foundations",
     "09_autoencoders": "autoencoders",
