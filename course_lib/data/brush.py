@@ -2,6 +2,7 @@
 
 import math
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -31,9 +32,9 @@ def brush_arrival(
     >>> bool(arrival.isfinite().sum() >= 30)
     True
     """
-    arrival = torch.full((height, width), torch.inf)
+    arrival = np.full((height, width), np.inf, np.float32)  # small windows: NumPy is faster
     travelled, heading, outside = 0.0, 0.0, True
-    while int(arrival.isfinite().sum()) < wanted:
+    while np.isfinite(arrival).sum() < wanted:
         far, turn, anew, *place = torch.rand(5, generator=generator).tolist()
         if outside or anew < 0.15:
             start = (place[0] * width, place[1] * height)
@@ -44,23 +45,25 @@ def brush_arrival(
         travelled += length + 2 * radius
         outside = not (0 <= end[0] <= width and 0 <= end[1] <= height)
         start = end
-    return arrival
+    return torch.from_numpy(arrival)
 
 
-def _touch(arrival: Tensor, start: Point, end: Point, radius: float, travelled: float) -> None:
+def _touch(arrival: np.ndarray, start: Point, end: Point, radius: float, travelled: float) -> None:
     """Enter one straight piece of the walk, in the window that it can reach."""
     left, right = min(start[0], end[0]) - radius, max(start[0], end[0]) + radius
     top, bottom = min(start[1], end[1]) - radius, max(start[1], end[1]) + radius
     row, column = max(0, math.floor(top)), max(0, math.floor(left))
     window = arrival[row : max(0, math.ceil(bottom)), column : max(0, math.ceil(right))]
-    x = torch.arange(window.shape[1]) + (column + 0.5)
-    y = torch.arange(window.shape[0])[:, None] + (row + 0.5)
+    x = np.arange(window.shape[1], dtype=np.float32) + (column + 0.5)
+    y = np.arange(window.shape[0], dtype=np.float32)[:, None] + (row + 0.5)
     along, off, distance = along_and_off(x, y, start, end)
-    time = travelled + along - (radius**2 - off**2).clamp(min=0).sqrt()
-    window.copy_(torch.where(distance <= radius, window.minimum(time), window))
+    time = travelled + along - np.sqrt(np.maximum(radius**2 - off**2, 0))
+    np.minimum(window, time, out=window, where=distance <= radius)
 
 
-def along_and_off(x: Tensor, y: Tensor, start: Point, end: Point) -> tuple[Tensor, Tensor, Tensor]:
+def along_and_off(
+    x: np.ndarray, y: np.ndarray, start: Point, end: Point
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Locate points relative to a segment.
 
     Args:
@@ -71,15 +74,15 @@ def along_and_off(x: Tensor, y: Tensor, start: Point, end: Point) -> tuple[Tenso
         Position along the segment's line from its start, signed distance off that line, and
         distance from the segment itself, in pixels.
 
-    >>> along_and_off(torch.arange(4.0), torch.tensor(0.0), (0, 0), (1, 0))[2]
-    tensor([0., 0., 1., 2.])
+    >>> along_and_off(np.arange(4.0), np.zeros(1), (0, 0), (1, 0))[2]
+    array([0., 0., 1., 2.])
     """
     x, y = x - start[0], y - start[1]
     length = math.dist(start, end)
     heading = math.atan2(end[1] - start[1], end[0] - start[0])  # 0 for a single point
     along = x * math.cos(heading) + y * math.sin(heading)
     off = y * math.cos(heading) - x * math.sin(heading)
-    return along, off, torch.hypot(along - along.clamp(0, length), off)
+    return along, off, np.hypot(along - np.clip(along, 0, length), off)
 
 
 def draw_scratch(mask: Tensor, thickness: float, generator: torch.Generator) -> None:
@@ -96,12 +99,13 @@ def draw_scratch(mask: Tensor, thickness: float, generator: torch.Generator) -> 
     True
     """
     height, width = mask.shape
-    x, y = torch.arange(width) + 0.5, torch.arange(height)[:, None] + 0.5
+    x = np.arange(width, dtype=np.float32) + 0.5
+    y = np.arange(height, dtype=np.float32)[:, None] + 0.5
     right, down, turn = torch.rand(3, generator=generator).tolist()
     start, heading = (right * width, down * height), 2 * math.pi * turn
     for far, bend in torch.rand(6, 2, generator=generator).tolist():
         length = (0.08 + 0.12 * far) * max(height, width)
         heading += 0.5 * (bend - 0.5)  # radians
         end = (start[0] + length * math.cos(heading), start[1] + length * math.sin(heading))
-        mask |= along_and_off(x, y, start, end)[2] <= thickness / 2
+        mask |= torch.from_numpy(along_and_off(x, y, start, end)[2] <= thickness / 2)
         start = end
