@@ -1,6 +1,7 @@
 """Pictures to a few numbers and back: an encoder, a decoder, and the two in a row."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 import torch
@@ -56,19 +57,22 @@ class ConvDecoder(nn.Module):
     Args:
         inputs: as the encoder's `outputs`.
         width: as the encoder's.
+        hidden: sizes of dense layers between a vector and the first maps: with them the decoder can
+            bend its space more.
 
     Raises:
-        ValueError: another shape.
+        ValueError: another shape, or dense layers behind maps.
 
     >>> ConvDecoder((4, 8, 8))(torch.zeros(2, 4, 8, 8)).shape
     torch.Size([2, 3, 32, 32])
     """
 
-    def __init__(self, inputs: Sequence[int], width: int = 48) -> None:
+    def __init__(self, inputs: Sequence[int], width: int = 48, hidden: Sequence[int] = ()) -> None:
         super().__init__()
         C, *side = check_shape(inputs, "inputs")
-        vector = nn.Sequential(nn.Linear(C, 2 * width * 4 * 4), nn.Unflatten(1, (2 * width, 4, 4)))
-        self.head = nn.Conv2d(C, 2 * width, 3, padding=1) if side else vector
+        if side and hidden:
+            raise ValueError(f"hidden: got {tuple(hidden)} for maps, wanted () or a vector")
+        self.head = nn.Conv2d(C, 2 * width, 3, padding=1) if side else _spread(C, hidden, width)
         grow = nn.Conv2d(2 * width, width, 3, padding=1)
         if side != [8, 8]:
             grow = nn.ConvTranspose2d(2 * width, width, 4, stride=2, padding=1)
@@ -77,6 +81,17 @@ class ConvDecoder(nn.Module):
 
     def forward(self, latents: Tensor) -> Tensor:
         return 0.5 + self.maps(self.head(latents))
+
+
+def _spread(count: int, hidden: Sequence[int], width: int) -> nn.Sequential:
+    """From a vector to the first maps (2 width, 4, 4)."""
+    dense = [
+        layer
+        for a, b in pairwise((count, *hidden))
+        for layer in (nn.Linear(a, b), nn.BatchNorm1d(b), nn.SiLU())
+    ]
+    last = nn.Linear((count, *hidden)[-1], 2 * width * 4 * 4)
+    return nn.Sequential(*dense, last, nn.Unflatten(1, (2 * width, 4, 4)))
 
 
 def _finish(channels: int) -> tuple[nn.Module, ...]:

@@ -1,4 +1,4 @@
-"""Autoencoders that have been trained for longer than a lecture has time; their weights ship."""
+"""Autoencoders, plain and variational, trained for longer than a lecture lasts: weights ship."""
 
 import functools
 from collections.abc import Mapping
@@ -10,6 +10,7 @@ import torch
 from course_lib.data import faces
 from course_lib.generative.autoencoder import Autoencoder, fit_autoencoder
 from course_lib.generative.shipped import load_weights
+from course_lib.generative.vae import VariationalAutoencoder, fit_vae
 
 ONE_PERSON = {
     "glasses": False,
@@ -57,7 +58,7 @@ def load_autoencoder(name: str = "faces") -> Autoencoder:
     >>> load_autoencoder("plane").latent
     (2,)
     """
-    recipe = _recipe(name)
+    recipe = _recipe(name, RECIPES)
     return load_weights(Autoencoder(recipe.latent, recipe.width), f"autoencoder_{name}")
 
 
@@ -67,7 +68,7 @@ def train_autoencoder(name: str, *, progress: bool = True) -> Autoencoder:
     Raises:
         ValueError: an unknown name.
     """
-    recipe = _recipe(name)
+    recipe = _recipe(name, RECIPES)
     images = faces(recipe.count, generator=torch.Generator().manual_seed(0), **recipe.fixed).images
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -77,7 +78,72 @@ def train_autoencoder(name: str, *, progress: bool = True) -> Autoencoder:
     return model.eval()
 
 
-def _recipe(name: str) -> Recipe:
-    if name not in RECIPES:
-        raise ValueError(f"name: got {name!r}, wanted one of {', '.join(RECIPES)}")
-    return RECIPES[name]
+@dataclass(frozen=True)
+class VaeRecipe:
+    """What a shipped variational autoencoder was trained on.
+
+    The stages make the pixels more and more exact: what matters most is laid out first.
+    """
+
+    latent: tuple[int, ...]
+    width: int
+    hidden: tuple[int, ...]
+    stages: tuple[tuple[float, int], ...]  # sigma and steps
+    count: int
+    fixed: Mapping[str, Any] = field(default_factory=dict)
+
+
+VAE_RECIPES = {
+    "faces": VaeRecipe((16,), 48, (256, 256), ((1.0, 1200), (0.5, 1500), (0.25, 4500)), 30_000),
+    "plane": VaeRecipe(
+        (2,),
+        32,
+        (128, 128),
+        ((1.5, 500), (0.5, 500), (0.2, 600), (0.07, 2200)),
+        4_000,
+        ONE_PERSON,
+    ),
+}
+
+
+@functools.cache
+def load_vae(name: str = "faces") -> VariationalAutoencoder:
+    """Return a trained variational autoencoder of 32 x 32 faces, frozen, on the CPU.
+
+    | name | latent | trained on |
+    |---|---|---|
+    | faces | (16,) | faces of all kinds |
+    | plane | (2,) | one person, whose smile and yaw change |
+
+    Raises:
+        ValueError: an unknown name.
+
+    >>> load_vae("plane").latent
+    (2,)
+    """
+    recipe = _recipe(name, VAE_RECIPES)
+    model = VariationalAutoencoder(recipe.latent, recipe.width, recipe.hidden)
+    return load_weights(model, f"vae_{name}")
+
+
+def train_vae(name: str, *, progress: bool = True) -> VariationalAutoencoder:
+    """Train the variational autoencoder called ``name`` anew; minutes on a CPU.
+
+    Raises:
+        ValueError: an unknown name.
+    """
+    recipe = _recipe(name, VAE_RECIPES)
+    images = faces(recipe.count, generator=torch.Generator().manual_seed(0), **recipe.fixed).images
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        model = VariationalAutoencoder(recipe.latent, recipe.width, recipe.hidden)
+    for stage, (sigma, steps) in enumerate(recipe.stages):
+        generator = torch.Generator().manual_seed(1 + stage)
+        fit_vae(model, images, steps, generator=generator, sigma=sigma, progress=progress)
+    return model.eval()
+
+
+def _recipe(name: str, recipes: Mapping[str, Any]) -> Any:
+    if name not in recipes:
+        raise ValueError(f"name: got {name!r}, wanted one of {', '.join(recipes)}")
+    return recipes[name]

@@ -20,6 +20,8 @@ TRAINED = {
     "autoencoder_faces": ("pretrained", "train_autoencoder", ("faces",)),
     "autoencoder_plane": ("pretrained", "train_autoencoder", ("plane",)),
     "autoencoder_roomy": ("pretrained", "train_autoencoder", ("roomy",)),
+    "vae_faces": ("pretrained", "train_vae", ("faces",)),
+    "vae_plane": ("pretrained", "train_vae", ("plane",)),
     "face_denoiser": ("face_denoiser", "train_face_denoiser", ()),
 }
 

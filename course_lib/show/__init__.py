@@ -7,6 +7,7 @@ from course_lib.show.cameras import cameras
 from course_lib.show.comparison import before_after
 from course_lib.show.explore import explore
 from course_lib.show.figures import figure, pictures, use_style
+from course_lib.show.plane import plane
 
 __all__ = [
     "attempt",
@@ -15,6 +16,7 @@ __all__ = [
     "explore",
     "figure",
     "pictures",
+    "plane",
     "splat_viewer",
     "use_style",
 ]

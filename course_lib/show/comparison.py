@@ -70,7 +70,7 @@ def before_after_html(
     name = f"before-after-{os.getpid()}-{next(_count)}"
     first, second = (html.escape(label) for label in labels)
     images = [
-        f'<img alt="{html.escape(alt)} ({label})" src="{_uri(picture, kind)}" style="{style}">'
+        f'<img alt="{html.escape(alt)} ({label})" src="{data_uri(picture, kind)}" style="{style}">'
         for label, picture, kind, style in (
             (second, after, "webp", LAYER),
             (first, before, "png", f"{LAYER};position:absolute;inset:0;height:100%;{HALF}"),
@@ -102,7 +102,7 @@ def _script(name: str, label: str) -> str:
     )
 
 
-def _uri(picture: torch.Tensor, kind: str) -> str:
+def data_uri(picture: torch.Tensor, kind: str) -> str:
     """The picture's own pixels, as PNG or as WebP without loss, which is smaller."""
     from PIL import Image
 
