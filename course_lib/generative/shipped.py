@@ -22,6 +22,7 @@ TRAINED = {
     "autoencoder_roomy": ("pretrained", "train_autoencoder", ("roomy",)),
     "vae_faces": ("pretrained", "train_vae", ("faces",)),
     "vae_plane": ("pretrained", "train_vae", ("plane",)),
+    "face_generator": ("face_gan", "train_face_gan", ()),
     "face_denoiser": ("face_denoiser", "train_face_denoiser", ()),
 }
 
