@@ -28,6 +28,7 @@ UNITS = {
     "08_generative_foundations": "generative_foundations",
     "09_autoencoders": "autoencoders",
     "10_variational_autoencoders": "variational_autoencoders",
+    "11_gans": "gans",
     "12_diffusion_models": "diffusion_models",
     "14_differentiable_rendering": "differentiable_rendering",
     "15_structure_from_motion": "structure_from_motion",
