@@ -222,6 +222,7 @@ def repaint(
     *,
     generator: torch.Generator,
     repeats: int = 5,
+    clip: bool = True,
     watch: Watch | None = None,
     progress: bool = False,
 ) -> Tensor:
@@ -238,7 +239,7 @@ def repaint(
         alpha_bar: (T,).
         generator: of all noise.
         repeats: how often each step is taken; 1 is once.
-        watch, progress: as for `ddpm_sample`.
+        clip, watch, progress: as for `ddpm_sample`.
 
     Returns:
         (B, C, H, W); known pixels keep their very bits.
@@ -264,7 +265,7 @@ def repaint(
     x = draw()
     for t in _bar(list(range(len(alpha_bar)))[::-1], progress):
         for repeat in range(repeats):
-            predicted, x_0 = clipped_noise(denoise, x, t, alpha_bar)
+            predicted, x_0 = clipped_noise(denoise, x, t, alpha_bar, clip)
             if watch is not None and repeat == 0:
                 watch(t, x, x_0)
             before = repaint_step(x, t, predicted, known, mask, alpha_bar, draw(), draw())

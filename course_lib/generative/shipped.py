@@ -24,6 +24,8 @@ TRAINED = {
     "vae_plane": ("pretrained", "train_vae", ("plane",)),
     "face_generator": ("face_gan", "train_face_gan", ()),
     "face_denoiser": ("face_denoiser", "train_face_denoiser", ()),
+    "latent_vae": ("latent_faces", "train_latent_vae", ()),
+    "text_denoiser": ("latent_faces", "train_text_denoiser", ()),
 }
 
 
