@@ -30,6 +30,7 @@ UNITS = {
     "10_variational_autoencoders": "variational_autoencoders",
     "11_gans": "gans",
     "12_diffusion_models": "diffusion_models",
+    "13_latent_diffusion": "latent_diffusion",
     "14_differentiable_rendering": "differentiable_rendering",
     "15_structure_from_motion": "structure_from_motion",
     "16_nerf": "nerf",
