@@ -190,7 +190,7 @@ def descend(
     >>> [round(p.item(), 2) for p in model.parameters()]
     [2.0, 1.0]
     """
-    draw = data if callable(data) else _batches(data, batch_size)
+    draw = data if callable(data) else random_batches(data, batch_size)
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
     optimizer = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=weight_decay)
 
@@ -221,9 +221,25 @@ def warm_cosine(part: float, warm: float = 0.05) -> float:
     return 0.5 + 0.5 * math.cos(math.pi * (part - warm) / (1 - warm))
 
 
-def _batches(
+def random_batches(
     data: Sequence[Tensor], batch_size: int
 ) -> Callable[[torch.Generator], Sequence[Tensor]]:
+    """Return a function that draws batches: entries at random, the same ones of each tensor.
+
+    Args:
+        data: tensors with the same first dimension.
+        batch_size: entries of a batch, drawn with replacement.
+
+    Returns:
+        ``batch(generator) -> tensors``.
+
+    Raises:
+        ValueError: tensors of different lengths or none, or no entries.
+
+    >>> draw = random_batches([torch.arange(9)], 4)
+    >>> [part.shape for part in draw(torch.Generator().manual_seed(0))]
+    [torch.Size([4])]
+    """
     lengths = {len(tensor) for tensor in data}
     if len(lengths) != 1 or 0 in lengths:
         raise ValueError(f"data: got tensors of lengths {sorted(lengths)}, wanted one, above 0")

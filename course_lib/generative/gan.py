@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from course_lib.generative.distributions import require_points
-from course_lib.training import History, _batches, train
+from course_lib.training import History, random_batches, train
 
 KINDS = ("minimax", "non-saturating", "wasserstein")
 Parameters = Mapping[str, Tensor]
@@ -308,7 +308,7 @@ def fit_gan(
     _require_kind(kind)
     if rounds < 1:
         raise ValueError(f"rounds: got {rounds}, wanted at least 1")
-    draw = data if callable(data) else _batches(data, batch_size)
+    draw = data if callable(data) else random_batches(data, batch_size)
     optimizers = [
         torch.optim.Adam(player.parameters(), lr=rate, betas=(momentum, 0.99))
         for player, rate in zip((network, discriminator), learning_rates, strict=True)
