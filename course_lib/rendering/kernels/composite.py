@@ -213,8 +213,9 @@ def composite_backward(
             stage(packed, members, first, first + count, block)
             find_rows(block, count, left, top, rows, crossed)
             find_pairs(block, count, tile_x, tile_y, pairs)
-            block[:count, 0] -= left
-            block[:count, 1] -= top
+            for n in range(count):
+                block[n, 0] -= left
+                block[n, 1] -= top
             soon = members[first + count : min(first + count + BLOCK, last)]
             differentiate(block, count, crossed, buffers, packed, soon, weights, d_sigmas)
             add_up(block, count, crossed, buffers, weights, d_sigmas, pairs, moments)
@@ -260,7 +261,8 @@ def differentiate(
     place = 0
     for n in range(count):
         if n % CHECK_EVERY == 0 and all_finished(light):
-            crossed[n:count, 1] = crossed[n:count, 0]
+            for unseen in range(n, count):  # as a slice, it compiles for seconds
+                crossed[unseen, 1] = crossed[unseen, 0]
             break
         if n < soon.shape[0]:
             prefetch(packed, soon[n] * PACKED)
