@@ -1,4 +1,4 @@
-"""The command ``course``: build the exercises, run the lectures, grade, see it all at once."""
+"""The command ``course``: look after this machine, the notebooks, the class, one's progress."""
 
 import argparse
 from collections.abc import Sequence
@@ -15,10 +15,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands.add_parser("exercises", help="write exercises/ again from solutions/")
     lectures = commands.add_parser("lectures", help="run lectures and keep their outputs")
     lectures.add_argument("names", nargs="*", help="such as 04_classical_inpainting; default: all")
+    commands.add_parser("progress", help="which checks have passed on this machine")
+    doctor = commands.add_parser("doctor", help="what this machine lacks, and how to get it")
+    doctor.add_argument("--grading", action="store_true", help="for grading other people's work")
     grading.add_arguments(commands)
     options = parser.parse_args(arguments)
     root = Path.cwd()
-    if not (root / "nbgrader_config.py").is_file():
+    if options.command not in _ANYWHERE and not (root / "nbgrader_config.py").is_file():
         return grading.refuse(
             "run this from the course's folder, the one that holds nbgrader_config.py"
         )
@@ -51,11 +54,32 @@ def _lectures(root: Path, options: argparse.Namespace) -> int:
     return 0
 
 
+def _progress(_root: Path, _options: argparse.Namespace) -> int:
+    from course_lib.progress import progress_text
+
+    print(progress_text())
+    return 0
+
+
+def _doctor(_root: Path, options: argparse.Namespace) -> int:
+    """Print what was found; 1 if something is missing."""
+    from course_lib import doctor
+    from course_lib.grading import doctor as for_grading
+
+    findings = for_grading.examine() if options.grading else doctor.examine()
+    print(doctor.report(findings))
+    if not options.grading:
+        print("To grade other people's notebooks: course doctor --grading")
+    return int(any(each.remedy for each in findings))
+
+
+_ANYWHERE = ("doctor", "progress")
 _COMMANDS = {
     "tour": _tour,
     "exercises": _exercises,
     "lectures": _lectures,
     "grade": grading.grade,
     "submissions": grading.submissions,
-    "doctor": grading.doctor,
+    "progress": _progress,
+    "doctor": _doctor,
 }

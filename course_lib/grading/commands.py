@@ -1,4 +1,4 @@
-"""What the command line does with submissions: ``course grade`` and ``course doctor``."""
+"""What the command line does with submissions: ``course grade`` and ``course submissions``."""
 
 import argparse
 import sys
@@ -37,19 +37,6 @@ def add_arguments(commands: argparse._SubParsersAction) -> None:
     )
     collect.add_argument("unit", help="such as 04_classical_inpainting")
     collect.add_argument("folder", type=Path, help="notebooks, zip files, folders by student")
-    commands.add_parser("doctor", help="what this machine lacks for grading, and how to get it")
-
-
-def doctor(_root: Path, _options: argparse.Namespace) -> int:
-    """Print what was found; 1 if something is missing."""
-    from course_lib.grading.doctor import examine
-
-    findings = examine()
-    for each in findings:
-        print(f"{'✗' if each.remedy else '✓'} {each.what}: {each.found}")
-        if each.remedy:
-            print(f"    {each.remedy}")
-    return int(any(each.remedy for each in findings))
 
 
 def submissions(root: Path, options: argparse.Namespace) -> int:
@@ -78,7 +65,7 @@ def grade(root: Path, options: argparse.Namespace) -> int:
     why = "" if options.own_work else refusal()
     if why:
         return refuse(
-            f"nothing that a stranger wrote is run without a sandbox. {why} (course doctor says "
+            f"nothing that a stranger wrote is run without a sandbox. {why} (course doctor --grading says "
             "more; --own-work grades notebooks that you wrote yourself, without protection.)"
         )
     release = root / "exercises" / options.unit / f"{options.unit}.ipynb"

@@ -4,19 +4,11 @@ import os
 import platform
 import shutil
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
+from course_lib.doctor import Finding
+
 LEAST_MEMORY = 4 * 2**30
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that was looked at; ``remedy`` is empty where it is in order."""
-
-    what: str
-    found: str
-    remedy: str = ""
 
 
 def examine(*, start: bool = True) -> list[Finding]:

@@ -7,6 +7,7 @@ from typing import Any
 from course_lib.checks import Result, evaluate, find_check
 from course_lib.checks.evaluate import subject_of
 from course_lib.grading.render import as_html, as_text
+from course_lib.progress import record
 
 
 class CheckFailed(AssertionError):  # noqa: N818 - the name a student reads
@@ -42,6 +43,7 @@ def check(name: str, function: Callable[..., Any]) -> None:
             f"itself, check({name!r}, {definition.function}); it got {_what(function)}."
         )
     result = evaluate(definition, subject_of(definition, function))
+    record(name, result.earned)
     if result.passed:
         print(f"✓ {definition.function}: {result.earned} of {definition.points} points.")
         return

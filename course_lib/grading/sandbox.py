@@ -185,7 +185,7 @@ def bubblewrap(course: Path) -> list[str]:
     program = shutil.which("bwrap")
     if program is None:
         raise NoSandbox(
-            "bubblewrap is not installed: apt install bubblewrap (or see course doctor)"
+            "bubblewrap is not installed: apt install bubblewrap (or see course doctor --grading)"
         )
     root = os.geteuid() == 0
     command = [program, "--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts",

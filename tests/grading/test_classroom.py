@@ -166,7 +166,7 @@ def test_command_says_where_to_run_it(tmp_path, monkeypatch, capsys):
 
 def test_doctor_finds_this_machine_in_order(monkeypatch, capsys):
     monkeypatch.chdir(ROOT)
-    assert main(["doctor"]) == 0
+    assert main(["doctor", "--grading"]) == 0
     assert "runs a cell" in capsys.readouterr().out
 
 
