@@ -1,5 +1,5 @@
 # Each command sets up .venv on its own where it is missing or out of date.
-.PHONY: course test lab exercises lectures weights lint bench clean
+.PHONY: course test lab badges unit exercises lectures weights site lint bench clean
 .DEFAULT_GOAL := help
 
 export PATH := $(CURDIR)/.venv/bin:$(PATH)
@@ -10,9 +10,12 @@ help:
 	@echo "make course     set up; exercises, a lecture, a graded class, a fitted scene: one report"
 	@echo "make test       set up and run every test"
 	@echo "make lab        open the course in JupyterLab"
+	@echo "make badges     write the repository's address and the units' table wherever they stand"
+	@echo "make unit NAME=topic   begin a new unit: notebooks, checks and tests that run"
 	@echo "make exercises  write exercises/ again from solutions/"
 	@echo "make lectures   run every lecture and keep its outputs"
 	@echo "make weights    train the networks whose weights ship with the package"
+	@echo "make site       the lectures, exercises and the package's reference as a site: build/site"
 	@echo "make lint       ruff, as the tests run it"
 	@echo "make bench      the benchmarks' tables in benchmarks/README.md"
 	@echo "make clean      remove what was built (not .venv)"
@@ -27,7 +30,14 @@ test: $(READY)
 	@bash scripts/test.sh
 
 lab: $(READY)
-	jupyter lab
+	@bash scripts/lab.sh
+
+badges: $(READY)
+	python scripts/badges.py
+	course exercises
+
+unit: $(READY)
+	python scripts/new_unit.py $(NAME)
 
 exercises: $(READY)
 	course exercises
@@ -37,6 +47,11 @@ lectures: $(READY)
 
 weights: $(READY)
 	python -m course_lib.generative.shipped
+
+site: $(READY)
+	python docs/pages.py build/pages
+	sphinx-build -a -q -W --keep-going -c docs -d build/doctrees build/pages build/site
+	@echo "Open build/site/index.html, or: python -m http.server --directory build/site"
 
 lint: $(READY)
 	ruff check .

@@ -12,7 +12,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="course", description=__doc__)
     commands = parser.add_subparsers(dest="command", required=True)
     commands.add_parser("tour", help="exercises, a lecture and a graded class in one report")
-    commands.add_parser("exercises", help="write exercises/ again from solutions/")
+    exercises = commands.add_parser("exercises", help="write exercises/ again from solutions/")
+    exercises.add_argument("names", nargs="*", help="such as 04_classical_inpainting; default: all")
     lectures = commands.add_parser("lectures", help="run lectures and keep their outputs")
     lectures.add_argument("names", nargs="*", help="such as 04_classical_inpainting; default: all")
     commands.add_parser("progress", help="which checks have passed on this machine")
@@ -35,10 +36,10 @@ def _tour(root: Path, _options: argparse.Namespace) -> int:
     return 0
 
 
-def _exercises(root: Path, _options: argparse.Namespace) -> int:
+def _exercises(root: Path, options: argparse.Namespace) -> int:
     from course_lib.grading.release import release
 
-    release(root, done=lambda unit: print(f"exercises/{unit}/{unit}.ipynb"))
+    release(root, options.names, done=lambda unit: print(f"exercises/{unit}/{unit}.ipynb"))
     return 0
 
 

@@ -44,5 +44,5 @@ need_sandbox
 [ -x .venv/bin/python ] || { need_venv "$python"; "$python" -m venv .venv; }
 say "Installing the course into .venv (PyTorch is large: the first time takes some minutes) ..."
 .venv/bin/python -m pip install --disable-pip-version-check --quiet --progress-bar on \
-    --constraint constraints.txt --editable '.[grading,dev]' >&2
+    --constraint constraints.txt --editable '.[grading,site,dev]' >&2
 touch .venv/.ready

@@ -92,7 +92,8 @@ def test_import_is_cheap_and_draws_nothing():
     code = (
         "import sys, time, torch; before = torch.get_rng_state(); start = time.perf_counter(); "
         "import course_lib; from course_lib import check, data; took = time.perf_counter() - start;"
-        "assert took < 0.3, took; import course_lib.inpainting; assert torch.equal(before, torch.get_rng_state()); "
+        "assert took < 0.3, took; import course_lib.inpainting; "
+        "assert torch.equal(before, torch.get_rng_state()); "
         "print([m for m in ('numba', 'skimage', 'sklearn', 'matplotlib') if m in sys.modules])"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT)

@@ -53,7 +53,7 @@ class Result:
         first = next(iter(self.findings), None)
         if first is None:
             return line
-        where = f"On *{first.case}*, " if first.case else ""
+        where = f"On {first.case}: " if first.case else ""
         message = first.message if where else first.message[:1].upper() + first.message[1:]
         return f"{line} {where}{message} {first.hint}".rstrip()
 

@@ -3,6 +3,7 @@
 Whatever goes wrong in there comes out as one ``StudentError`` that says so in plain words.
 """
 
+import functools
 import inspect
 import linecache
 import sysconfig
@@ -51,6 +52,7 @@ class Subject:
 
         Of a function with several results, ``cotangent`` is a tuple with one for each.
         """
+        _import_for_gradients()
         given = [copy_of(value) for value in inputs]
         given[wrt].requires_grad_(True)
         result = self._run(given)
@@ -106,6 +108,16 @@ class Subject:
                 "wrong arguments",
                 f"it is called with {len(given)} arguments and takes {signature}: {error}.",
             ) from None
+
+
+@functools.cache
+def _import_for_gradients() -> None:
+    """Take a first gradient, for which PyTorch imports SymPy: seconds that are not the student's.
+
+    A deadline that rings within an import leaves half a module behind, for the rest of the session.
+    """
+    one = torch.ones((), requires_grad=True)
+    torch.autograd.grad(one * one, one, torch.ones(()))
 
 
 def _gradient(

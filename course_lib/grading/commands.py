@@ -65,8 +65,9 @@ def grade(root: Path, options: argparse.Namespace) -> int:
     why = "" if options.own_work else refusal()
     if why:
         return refuse(
-            f"nothing that a stranger wrote is run without a sandbox. {why} (course doctor --grading says "
-            "more; --own-work grades notebooks that you wrote yourself, without protection.)"
+            f"nothing that a stranger wrote is run without a sandbox. {why} (course doctor "
+            "--grading says more; --own-work grades notebooks that you wrote yourself, without "
+            "protection.)"
         )
     release = root / "exercises" / options.unit / f"{options.unit}.ipynb"
     if not release.is_file():

@@ -1,5 +1,6 @@
 """The notebook that is kept and shown: the release with a student's answers, points and reasons."""
 
+import textwrap
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -8,6 +9,8 @@ from course_lib.grading.submitted import Clean
 
 if TYPE_CHECKING:
     from nbformat import NotebookNode
+
+WIDTH = 110  # characters that nbgrader's pages show of a line
 
 
 def filled(cleaned: Clean, metadata: dict[str, Any]) -> "NotebookNode":
@@ -33,7 +36,10 @@ def show_points(book: "NotebookNode", grade: SubmissionGrade) -> None:
         exercise = by_check.get(cell.metadata.get("course", {}).get("check"))
         if cell.cell_type == "code" and exercise:
             told = [f"{exercise.check}: {exercise.earned} of {exercise.points} points"]
-            told += [f"  {reason}" for reason in exercise.reasons]
+            told += [
+                textwrap.fill(reason, WIDTH, initial_indent="  ", subsequent_indent="    ")
+                for reason in exercise.reasons
+            ]
             cell.outputs = _outputs(told, float(exercise.earned))
         elif cell.cell_type == "code" and _tests(cell):
             cell.outputs = _outputs(["This test is not one of the course's: it was not run."], 0.0)

@@ -1,6 +1,7 @@
 """``check``: the answer that a student gets in the notebook, at once."""
 
 import sys
+import textwrap
 from collections.abc import Callable
 from typing import Any
 
@@ -11,7 +12,7 @@ from course_lib.progress import record
 
 
 class CheckFailed(AssertionError):  # noqa: N818 - the name a student reads
-    """Raised by ``check``. Shown as one line, without the library's own frames."""
+    """Raised by ``check``. Shown as it is, without the library's own frames."""
 
     def _render_traceback_(self) -> list[str]:
         return [str(self)]
@@ -48,7 +49,7 @@ def check(name: str, function: Callable[..., Any]) -> None:
         print(f"✓ {definition.function}: {result.earned} of {definition.points} points.")
         return
     _show(result)
-    raise CheckFailed(result.summary()) from None
+    raise CheckFailed(textwrap.fill(result.summary(), 88)) from None
 
 
 def _what(value: object) -> str:

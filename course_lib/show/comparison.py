@@ -14,6 +14,7 @@ import os
 import torch
 
 from course_lib.pictures import to_picture
+from course_lib.show.figures import OWN_KEYS
 
 _count = itertools.count()
 LAYER = "display:block;width:100%;height:auto;margin:0;image-rendering:auto"
@@ -83,7 +84,8 @@ def before_after_html(
         f'<div style="{line}box-shadow:0 0 3px #000;pointer-events:none"></div>'
         f'<span style="{BADGE};left:6px;line-height:1.4">{first}</span>'
         f'<span style="{BADGE};right:6px;line-height:1.4">{second}</span></div>'
-        f'<input type="range" min="0" max="100" value="50" style="width:100%;margin:4px 0 0" '
+        f'<input type="range" {OWN_KEYS} min="0" max="100" value="50" '
+        f'style="width:100%;margin:4px 0 0" '
         f'aria-label="{first} left of the line, {second} right of it" '
         f'aria-valuetext="50 % {first}">'
         f"<script>{_script(name, labels[0])}</script></div>"

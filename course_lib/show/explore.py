@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from course_lib.show.figures import data_uris
+from course_lib.show.figures import OWN_KEYS, data_uris
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -78,8 +78,8 @@ def explore_html(
 
 def _slider(name: str, label: str, values: list[str], start: int) -> str:
     return (
-        f'<p><label>{html.escape(label)}: <input type="range" min="0" max="{len(values) - 1}" '
-        f'value="{start}" style="width:20em;vertical-align:middle" '
+        f'<p><label>{html.escape(label)}: <input type="range" {OWN_KEYS} '
+        f'min="0" max="{len(values) - 1}" value="{start}" style="width:20em;vertical-align:middle" '
         f'aria-valuetext="{html.escape(values[start])}"></label> '
         f"<output>{html.escape(values[start])}</output></p>"
     )
@@ -87,7 +87,7 @@ def _slider(name: str, label: str, values: list[str], start: int) -> str:
 
 def _buttons(name: str, label: str, values: list[str], start: int) -> str:
     choices = "".join(
-        f'<label style="margin-right:1em"><input type="radio" name="{name}" value="{i}"'
+        f'<label style="margin-right:1em"><input type="radio" {OWN_KEYS} name="{name}" value="{i}"'
         f"{' checked' if i == start else ''}> {html.escape(value)}</label>"
         for i, value in enumerate(values)
     )

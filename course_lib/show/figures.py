@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 # Okabe and Ito (2008), https://jfly.uni-koeln.de/color/: told apart with any colour vision.
 COLORS = ("#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9", "#F0E442", "#000000")
 DPI = 80
+# JupyterLab takes the arrow keys for itself, unless the focused element bears this mark.
+OWN_KEYS = 'data-lm-suppress-shortcuts="true"'
 
 
 def use_style() -> None:

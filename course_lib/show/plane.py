@@ -12,6 +12,7 @@ import os
 import torch
 
 from course_lib.show.comparison import data_uri
+from course_lib.show.figures import OWN_KEYS
 
 _count = itertools.count()
 MARK = "position:absolute;box-sizing:border-box;border:2px solid #fff;outline:1px solid #000"
@@ -69,9 +70,9 @@ def plane_html(
     data = {"across": [f"{v:.2f}" for v in across], "down": [f"{v:.2f}" for v in down]}
     return (
         f'<div id="{name}" style="display:flex;gap:16px;align-items:flex-start;flex-wrap:wrap">'
-        f'<div tabindex="0" role="application" aria-label="{html.escape(alt)}" '
+        f'<div tabindex="0" {OWN_KEYS} role="application" aria-label="{html.escape(alt)}" '
         f'style="position:relative;width:{width}px;height:{height}px;line-height:0">'
-        f'<img alt="{html.escape(alt)}" src="{data_uri(mosaic, "webp")}" '
+        f'<img alt="{html.escape(alt)}" src="{data_uri(mosaic, "png")}" '
         f'style="width:100%;height:100%"><span style="{mark}"></span></div>'
         f'<div><canvas width="{pictures.shape[4]}" height="{pictures.shape[3]}" '
         f'style="width:{side}px;height:{side}px;image-rendering:pixelated"></canvas>'

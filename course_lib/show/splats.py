@@ -7,6 +7,7 @@ needs neither a kernel nor a network.
 import base64
 import gzip
 import html
+import io
 import json
 import math
 from importlib.resources import files
@@ -14,12 +15,18 @@ from string import Template
 
 import torch
 
-from course_lib.rendering.splats import Gaussians
+from course_lib.rendering import look_at, pinhole
+from course_lib.rendering.splats import Gaussians, rasterize
 from course_lib.rendering.splats.dot_splat import splat_bytes
+
+EYE, TARGET, FIELD_OF_VIEW = (0.0, -3.2, 1.6), (0.0, 0.0, 0.0), 0.8
+STILL_SIZE = 240  # pixels: large enough to know the scene, small enough for a notebook
 
 
 def splat_viewer(gaussians: Gaussians, *, height: int = 420, **view: object) -> None:
     """Show a scene that the reader orbits by dragging and zooms by the wheel.
+
+    Where frames are not let through (a code host), the first view stands there as a picture.
 
     Args:
         gaussians: the scene; harmonics above degree 0 are not shown.
@@ -29,20 +36,56 @@ def splat_viewer(gaussians: Gaussians, *, height: int = 420, **view: object) -> 
     from IPython.display import display
 
     page = splat_viewer_html(gaussians, **view)
-    frame = (
-        f'<iframe srcdoc="{html.escape(page)}" sandbox="allow-scripts" title="Splat viewer" '
-        f'style="width:100%;height:{height}px;border:1px solid #8888"></iframe>'
-    )
     text = f"A scene of {len(gaussians)} Gaussians, to be orbited in the browser."
+    frame = framed(page, first_view(gaussians, **view), text, height)
     display({"text/html": frame, "text/plain": text}, raw=True)
+
+
+def framed(page: str, still: bytes, alt: str, height: int) -> str:
+    """Return the page in a frame of its own that covers ``still``, a JPEG of its first view."""
+    picture = base64.b64encode(still).decode()
+    return (
+        f'<div style="position:relative;height:{height}px">'
+        f'<img alt="{html.escape(alt)}" src="data:image/jpeg;base64,{picture}" '
+        'style="display:block;height:100%;margin:auto">'
+        f'<iframe srcdoc="{html.escape(page)}" sandbox="allow-scripts" title="Splat viewer" '
+        'style="position:absolute;inset:0;width:100%;height:100%;box-sizing:border-box;'
+        'border:1px solid #8888"></iframe></div>'
+    )
+
+
+def first_view(
+    gaussians: Gaussians,
+    *,
+    eye: tuple[float, float, float] = EYE,
+    target: tuple[float, float, float] = TARGET,
+    field_of_view: float = FIELD_OF_VIEW,
+    background: str = "white",
+    title: str = "",
+) -> bytes:
+    """Return what the viewer shows at first as a small JPEG; arguments as there."""
+    from PIL import Image, ImageColor
+
+    side = STILL_SIZE
+    behind = torch.tensor(ImageColor.getrgb(background)[:3]) / 255
+    shape = (gaussians.means, gaussians.quats, gaussians.scales, gaussians.opacities)
+    camera = look_at(eye, target), pinhole(side, side, field_of_view)
+    with torch.no_grad():
+        image, _ = rasterize(
+            *shape, gaussians.sh, *camera, side, side, sh_degree=0, background=behind
+        )
+    pixels = (255 * image.clamp(0, 1)).round().to(torch.uint8).numpy()
+    stream = io.BytesIO()
+    Image.fromarray(pixels).save(stream, "JPEG", quality=75)
+    return stream.getvalue()
 
 
 def splat_viewer_html(
     gaussians: Gaussians,
     *,
-    eye: tuple[float, float, float] = (0.0, -3.2, 1.6),
-    target: tuple[float, float, float] = (0.0, 0.0, 0.0),
-    field_of_view: float = 0.8,
+    eye: tuple[float, float, float] = EYE,
+    target: tuple[float, float, float] = TARGET,
+    field_of_view: float = FIELD_OF_VIEW,
     background: str = "white",
     title: str = "Gaussian splats",
 ) -> str:

@@ -1,6 +1,8 @@
 """Each way to get the form of an answer wrong has its own message."""
 
 import contextlib
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -158,6 +160,26 @@ def test_deadline_is_off_after_the_block():
     with pytest.raises(OutOfTime), deadline(0.05):
         while True:
             pass
+
+
+def test_no_deadline_runs_while_the_first_gradient_imports_its_modules():
+    code = """if True:
+        import signal, sys, torch
+        from course_lib.checks import Subject
+
+        rings = []
+
+        class Watch:
+            def find_spec(self, name, path=None, target=None):
+                if name == "sympy":
+                    rings.append(signal.getitimer(signal.ITIMER_REAL)[0])
+
+        sys.meta_path.insert(0, Watch())
+        Subject(torch.square).vjp((torch.ones(2),), 0, torch.ones(2))
+        print(rings)
+        """
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.stdout in ("[0.0]\n", "[]\n"), run.stderr
 
 
 def test_gradients_of_several_results_come_together():

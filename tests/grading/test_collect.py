@@ -34,6 +34,23 @@ def without_metadata(cells):
     return [{**cell, "id": f"x{i}", "metadata": {}} for i, cell in enumerate(cells)]
 
 
+def saved_by_colab(cells):
+    """As Colab saves them: its own keys beside the marks, sources in one piece, ids of its own."""
+
+    def saved(number, cell):
+        own = {
+            "colab": {"base_uri": "https://localhost:8080/"},
+            "id": f"Qx{number}",
+            "outputId": "5f",
+        }
+        source = "".join(cell["source"])
+        damaged = {key: cell["metadata"][key] for key in cell["metadata"] if number % 2}
+        kept = {key: cell[key] for key in cell if key != "id"}
+        return {**kept, "source": source, "metadata": {**damaged, **own}}
+
+    return [saved(number, cell) for number, cell in enumerate(cells)]
+
+
 def duplicated(cells):
     return [copy for cell in cells for copy in (cell, json.loads(json.dumps(cell)))]
 
@@ -60,7 +77,9 @@ def answers(course, student):
     return {name for name, source in found.items() if "BEGIN SOLUTION" in source}
 
 
-@pytest.mark.parametrize("change", [list, without_metadata, duplicated, lambda c: c[::-1]])
+@pytest.mark.parametrize(
+    "change", [list, without_metadata, saved_by_colab, duplicated, lambda c: c[::-1]]
+)
 def test_answers_find_their_cells(course, change):
     (course / "delivered" / "ada.ipynb").write_bytes(book(change))
     (one,) = collect(course, UNIT, course / "delivered")

@@ -1,10 +1,13 @@
 """What stands in the notebooks: cards, metadata, stripped outputs, alternative text, links."""
 
+import base64
+import io
 import json
 import re
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from course_lib.checks import UNITS, checks_of
 
@@ -136,6 +139,30 @@ def test_lecture_has_what_every_lecture_has(path):
         assert heading in text
     assert f"exercises/{path.stem}/{path.stem}.ipynb" in text
     assert {"unit", "kind", "title", "minutes", "run_seconds"} <= set(course(path))
+
+
+@lecture
+def test_lecture_states_what_it_needs_in_prose_and_for_the_site(path):
+    opening = cells(path)[0]["source"]
+    said = re.search(
+        r"\bneeds\s(.*?)(?:\.\s|\.$|;|$)", opening[opening.index("of reading") :], re.S
+    )
+    needs = re.findall(r"\]\((\w+)\.ipynb\)", said[1])
+    assert course(path)["needs"] == needs
+    assert needs or re.search("no other unit|only Python|nothing but", said[1])
+    units = list(UNITS)
+    assert all(units.index(need) < units.index(path.stem) for need in needs)
+
+
+@lecture
+def test_cover_names_a_figure_and_a_piece_of_it(path):
+    cover = course(path)["cover"]
+    cell = next(each for each in cells(path, "code") if each["id"] == cover["cell"])
+    outputs = "".join("".join(o.get("data", {}).get("text/html", "")) for o in cell["outputs"])
+    data = re.search(r'<img alt="[^"]+" src="data:image/\w+;base64,([^"]+)"', outputs)[1]
+    width, height = Image.open(io.BytesIO(base64.b64decode(data))).size
+    left, top, right, bottom = cover["box"]
+    assert 0 <= left < right <= width and 0 <= top < bottom <= height
 
 
 @name

@@ -1,10 +1,21 @@
-"""Every notebook is executed: solutions pass, untouched exercises fail kindly, lectures run."""
+"""Every notebook is executed: solutions pass, untouched exercises fail kindly, lectures run.
 
+Each one runs alone in an empty folder, on the wheel: the package as a student installs it, out of
+sight of the source tree. COURSE_PYTHON names another Python that has the package, to run them on.
+"""
+
+import json
+import os
 import shutil
+import subprocess
+import sys
+import sysconfig
+import venv
 from pathlib import Path
 
 import nbformat
 import pytest
+from filelock import FileLock
 
 from course_lib.grading.release import release
 from course_lib.notebooks import run
@@ -13,6 +24,66 @@ ROOT = Path(__file__).parents[2]
 SOLUTIONS = sorted(ROOT.glob("solutions/*/*.ipynb"))
 EXERCISES = sorted(ROOT.glob("exercises/*/*.ipynb"))
 LECTURES = sorted(ROOT.glob("lectures/*.ipynb"))
+
+
+@pytest.fixture(scope="session")
+def python(tmp_path_factory):
+    """A Python that has the wheel; the first worker of a test run makes it for all."""
+    if "COURSE_PYTHON" in os.environ:
+        return Path(os.environ["COURSE_PYTHON"])
+    own = tmp_path_factory.getbasetemp()
+    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "wheel"
+    with FileLock(f"{folder}.lock"):
+        if not folder.exists():
+            install_wheel(folder)
+    return folder / "venv" / "bin" / "python"
+
+
+def install_wheel(folder):
+    """Make folder/venv: the wheel in it, all else from where these tests run."""
+    pip = [sys.executable, "-m", "pip", "--quiet", "--disable-pip-version-check"]
+    options = ["--no-deps", "--no-build-isolation", "--wheel-dir", folder]
+    subprocess.run([*pip, "wheel", *options, ROOT], check=True)
+    here = folder / "venv"
+    venv.create(here, with_pip=False)
+    options = ["--no-deps", "--no-index", "--no-compile", next(folder.glob("*.whl"))]
+    subprocess.run([*pip, "--python", here / "bin" / "python", "install", *options], check=True)
+    packages = Path(sysconfig.get_path("purelib", "venv", {"base": here, "platbase": here}))
+    # A folder named in a .pth file is searched, but .pth files in it are not read: the editable
+    # course_lib stays out.
+    (packages / "others.pth").write_text(sysconfig.get_path("purelib"))
+    share_compiled_kernels(packages)
+
+
+def share_compiled_kernels(packages):
+    """Save a minute: what numba compiled beside the sources holds for files of the same age."""
+    for source in ROOT.glob("course_lib/**/*.py"):
+        shutil.copystat(source, packages / source.relative_to(ROOT))
+    for compiled in ROOT.glob("course_lib/**/__pycache__/*.nb[ic]"):
+        place = packages / compiled.relative_to(ROOT)
+        place.parent.mkdir(exist_ok=True)
+        shutil.copy(compiled, place)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def kernel(python, tmp_path_factory):
+    """The kernel `python3` of all notebooks here is that Python."""
+    folder = tmp_path_factory.mktemp("jupyter")
+    started = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    spec = {"argv": started, "display_name": "Python 3", "language": "python"}
+    (folder / "kernels" / "python3").mkdir(parents=True)
+    (folder / "kernels" / "python3" / "kernel.json").write_text(json.dumps(spec))
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("JUPYTER_PATH", str(folder))
+        yield
+
+
+def test_notebooks_see_the_installed_package_and_not_the_source_tree(tmp_path):
+    lines = "import course_lib, numba\nprint(course_lib.__file__)"
+    book = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(lines)])
+    nbformat.write(book, tmp_path / "book.ipynb")
+    ((_, told),) = outputs(run(tmp_path / "book.ipynb", tmp_path), "stream")
+    assert "site-packages" in told.text and str(ROOT / "course_lib") not in told.text
 
 
 def test_what_a_kernel_sends_in_pieces_arrives_whole(tmp_path):
@@ -48,6 +119,7 @@ def test_solved_notebook_passes_every_check_and_packs_itself(path, tmp_path):
     shutil.copy(path, tmp_path)
     book = run(path, tmp_path)
     assert not complaints(book)
+    assert not outputs(book, "error")  # in a try-out, say, which may raise
     for cell in graded(book):
         assert [o.output_type for o in cell.outputs] == ["stream"], cell.source
         assert cell.outputs[0].text.startswith("✓ ")

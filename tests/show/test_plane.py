@@ -48,7 +48,7 @@ def test_it_is_well_formed_and_can_be_reached_by_keys():
 
 
 def test_the_mosaic_has_each_picture_in_its_place():
-    encoded = re.search(r"data:image/webp;base64,([^\"]+)", made())[1]
+    encoded = re.search(r"data:image/png;base64,([^\"]+)", made())[1]
     image = Image.open(io.BytesIO(base64.b64decode(encoded)))
     assert image.size == (3 * 5, 2 * 4)
     shown = [image.getpixel((5 * x + 2, 4 * y + 2))[0] for y in range(2) for x in range(3)]

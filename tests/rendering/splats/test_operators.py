@@ -35,6 +35,10 @@ def test_opcheck_backward(scene):
     )
 
 
+@pytest.mark.skipif(
+    torch.__version__ < (2, 6),
+    reason="Dynamo of 2.5 follows neither dict |= nor tuple[Tensor, ...]",
+)
 def test_compiled_equals_eager_in_one_graph(scene):
     arguments = scene(40, 21, 18, 1)
 
