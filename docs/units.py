@@ -15,7 +15,7 @@ PARTS = {
     "Recap": range(4),
     "Inpainting": range(4, 8),
     "Generative models": range(8, 14),
-    "Neural rendering": range(14, 20),
+    "Neural rendering": range(14, len(UNITS)),
 }
 COVER_WIDTH = 480
 BADGE = r"\[!\[[^\]]*\]\([^)]*\)\]\((https://colab[^)]*)\)"

@@ -37,6 +37,12 @@ def test_constraints_cover_the_direct_dependencies():
     assert wanted <= pinned, wanted - pinned
 
 
+def test_citation_is_of_this_version():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text())
+    assert cited["version"] == PROJECT["version"] and cited["license"] == PROJECT["license"]
+    assert cited["cff-version"] and cited["authors"] and cited["title"]
+
+
 def test_commit_hooks_leave_the_committed_notebooks_as_they_are(tmp_path):
     hooks = yaml.safe_load((ROOT / ".pre-commit-config.yaml").read_text())["repos"][0]["hooks"]
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
