@@ -63,6 +63,7 @@ bench: $(READY) build/peers
 	python benchmarks/nerf.py --write
 	PYTHONPATH=build/peers python benchmarks/sfm.py --write
 	python benchmarks/grading.py --write
+	python benchmarks/notebooks.py --write
 
 # What we are measured against and do not depend on.
 build/peers:
