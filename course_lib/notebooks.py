@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from nbformat import NotebookNode
 
+WIDGET = "application/vnd.jupyter.widget-view+json"
+
 
 def units(root: Path) -> list[str]:
     """The units that have an exercise, in the order of the course."""
@@ -53,6 +55,8 @@ def without_run_times(book: "NotebookNode") -> "NotebookNode":
     """Drop what differs from run to run and tells a reader nothing, so that diffs stay small."""
     for cell in book.cells:
         cell.metadata.pop("execution", None)
+        if cell.cell_type == "code":  # a progress bar at its start, which no page can draw
+            cell.outputs = [each for each in cell.outputs if WIDGET not in each.get("data", {})]
     book.metadata.pop("widgets", None)
     book.metadata["language_info"] = {"name": "python"}
     return book

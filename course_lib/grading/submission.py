@@ -1,6 +1,7 @@
 """The last cell of an exercise: check everything, pack the notebook as one file to hand in."""
 
 import os
+import textwrap
 import time
 import zipfile
 from collections.abc import Mapping
@@ -36,7 +37,8 @@ def hand_in(unit: str, answers: Mapping[str, Any]) -> Path | None:
         told = (
             result.summary() if result else f"{each.function}: 0 of {each.points} points. Missing."
         )
-        print(f"{'✓' if result and result.passed else '✗'} {told}")
+        mark = "✓" if result and result.passed else "✗"
+        print(textwrap.fill(f"{mark} {told}", 100, subsequent_indent="  "))
     print(f"Together: {earned} of {possible} points.")
     return _pack(unit)
 

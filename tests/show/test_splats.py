@@ -1,5 +1,6 @@
 """The viewer in a real browser shows what the rasteriser draws."""
 
+import html
 import math
 import re
 import shutil
@@ -16,6 +17,7 @@ from course_lib.rendering.splats import from_points, random_gaussians, rasterize
 from course_lib.rendering.splats.dot_splat import splat_bytes, write_splat
 from course_lib.show.splats import splat_viewer, splat_viewer_html
 
+SHUT = "border: 0; width: 240px; height: 0"
 SIZE, FIELD, EYE = 240, 0.8, (1.2, -2.6, 1.4)
 CHROMIUM = shutil.which("chromium")
 SWITCHES = [
@@ -143,6 +145,23 @@ def test_notebook_output_works_inside_its_sandboxed_frame(scene, browser, tmp_pa
     assert "WebGL 2:" not in frame.evaluate("document.querySelector('p').textContent")
     assert not page.faults
     assert "400 Gaussians" in seen[0]["text/plain"]
+    page.close()
+
+
+def test_a_frame_without_a_size_at_first_is_drawn_once_it_has_one(scene, browser, tmp_path):
+    """JupyterLab hides outputs while it lays a notebook out, and those of other tabs."""
+    page_text = splat_viewer_html(scene, eye=EYE, field_of_view=FIELD)
+    frame = f'<iframe sandbox="allow-scripts" srcdoc="{html.escape(page_text)}"></iframe>'
+    path = tmp_path / "hidden.html"
+    path.write_text(f"<style>body {{ margin: 0 }} iframe {{ {SHUT} }}</style>{frame}")
+    page = opened(browser, path)
+    page.frames[1].wait_for_function("document.querySelector('canvas').clientHeight === 0")
+    page.frames[1].evaluate("new Promise(done => setTimeout(done, 500))")
+    page.add_style_tag(content=f"iframe {{ height: {SIZE}px !important }}")
+    page.frames[1].wait_for_selector("body[data-frames]")
+    page.frames[1].evaluate("document.querySelector('p').style.display = 'none'")
+    assert ssim(picture(page, tmp_path), drawn(scene)).item() > 0.9
+    assert not page.faults
     page.close()
 
 
