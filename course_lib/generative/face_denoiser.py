@@ -51,7 +51,7 @@ def load_face_denoiser() -> Velocity:
 def train_face_denoiser(
     steps: int = 5000, *, seed: int = 0, count: int = 16_000, **options: Any
 ) -> tuple[Velocity, History]:
-    """Train the network on drawn faces; 5000 steps take about 10 minutes on one core.
+    """Train the network on drawn faces; 5000 steps took 8 minutes of processor time.
 
     Args:
         steps: steps of Adam, of 32 faces each.

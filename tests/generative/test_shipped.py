@@ -1,6 +1,7 @@
 """Shipped weights: complete, small, and as good as when they were saved."""
 
 import importlib
+import json
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,17 @@ def test_training_writes_where_loading_reads(tmp_path, monkeypatch, capsys):
     monkeypatch.setattr(shipped.importlib, "import_module", lambda _name: module)
     monkeypatch.setattr(shipped, "__file__", str(tmp_path / "shipped.py"))
     (tmp_path / "weights").mkdir()
+    (tmp_path / "weights/seconds.json").write_text('{"circle": 5}')
     shipped.main([])
+    record = json.loads((tmp_path / "weights/seconds.json").read_text())
+    assert set(record) == {"circle", "line"} and record["circle"] == 5 and record["line"] < 5
     assert (tmp_path / "weights/line.pt").stat().st_size > 0
     assert "line.pt" in capsys.readouterr().out
+
+
+def test_what_a_training_took_is_known_or_asked_in_vain():
+    record = json.loads((FOLDER / "seconds.json").read_text())
+    assert set(record) <= set(shipped.TRAINED)
+    assert all(shipped.training_seconds(name) == seconds > 60 for name, seconds in record.items())
+    with pytest.raises(ValueError, match="name: got 'nobody', measured are"):
+        shipped.training_seconds("nobody")
