@@ -11,7 +11,6 @@ from pathlib import Path
 
 LEAST_PYTHON = (3, 11)
 LEAST_DISK, LEAST_MEMORY = 2 * 2**30, 3 * 2**30
-INSTALL = "pip install --upgrade course_lib"
 
 
 @dataclass(frozen=True)
@@ -59,8 +58,10 @@ def _python() -> Finding:
 
 def _packages() -> list[Finding]:
     """Every package that ``pyproject.toml`` asks of a student, at a version that it admits."""
-    from packaging.requirements import Requirement
-
+    try:
+        from packaging.requirements import Requirement
+    except ImportError:
+        return [Finding("packaging", "missing", "pip install packaging")]
     try:
         asked = [Requirement(each) for each in requires("course_lib") or []]
     except PackageNotFoundError:
@@ -72,10 +73,11 @@ def _packages() -> list[Finding]:
         try:
             has = version(each.name)
         except PackageNotFoundError:
-            found.append(Finding(each.name, "missing", INSTALL))
+            found.append(Finding(each.name, "missing", f'pip install "{each}"'))
             continue
         if not each.specifier.contains(has, prereleases=True):
-            found.append(Finding(each.name, f"{has}, wanted {each.specifier}", INSTALL))
+            wanted = f"{has}, wanted {each.specifier}"
+            found.append(Finding(each.name, wanted, f'pip install --upgrade "{each}"'))
     return found or [Finding("packages", f"torch {version('torch')}, numba {version('numba')}")]
 
 
@@ -113,7 +115,7 @@ def _kernel() -> Finding:
             "Jupyter", f"jupyterlab {version('jupyterlab')}, kernel {version('ipykernel')}"
         )
     except PackageNotFoundError as error:
-        return Finding("Jupyter", f"{error.name} is missing", INSTALL)
+        return Finding("Jupyter", f"{error.name} is missing", f"pip install {error.name}")
 
 
 def _disk() -> Finding:

@@ -41,7 +41,7 @@ def test_a_missing_and_an_old_package_are_named(monkeypatch, capsys):
         return versions.get(name) or known(name)
 
     monkeypatch.setattr(doctor, "version", version)
-    assert told("tqdm").found == "missing"
+    assert told("tqdm").found == "missing" and '"tqdm>=' in told("tqdm").remedy
     assert "0.50" in told("numba").found and ">=0.61" in told("numba").found
     assert main(["doctor"]) == 1
     assert "pip install" in capsys.readouterr().out

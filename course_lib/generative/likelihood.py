@@ -20,14 +20,14 @@ def diffusion_bound(
     first: int = 0,
     draws: int = 64,
 ) -> Tensor:
-    r"""Estimate a lower bound of the log-density that a diffusion model gives to pictures.
+    """Estimate a lower bound of the log-density that a diffusion model gives to pictures.
 
     The model walks from noise down to the time ``first``, and from there the picture is drawn about
-    what the network sees, with the deviation $\sigma$. With $S_t = \bar\alpha_t / (1 -
-    \bar\alpha_t)$,
+    what the network sees, with the deviation sigma. With S_t = alpha_bar_t / (1 - alpha_bar_t) and
+    D_t the mean squared distance, summed over the pixels, from x_0 to what is seen of it at time t:
 
-    $$\log p(x_0) \ge E \log N(x_0; \hat x_0(x_{first}), \sigma^2) - \tfrac12 \sum_{t > first}
-    (S_{t-1} - S_t)\, E |x_0 - \hat x_0(x_t)|^2 - KL(q(x_{T-1} \mid x_0) \,\|\, N(0, I)).$$
+        log p(x_0) >= E log N(x_0; seen at first, sigma^2)
+                      - 1/2 sum_{t > first} (S_{t-1} - S_t) D_t  -  KL(q(x_{T-1}) || N(0, I))
 
     The sum is estimated from times drawn at random, one from each of ``draws`` equal stretches.
 

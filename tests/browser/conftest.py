@@ -15,21 +15,10 @@ import pytest
 
 ROOT = Path(__file__).parents[2]
 PICTURES = ROOT / "build" / "screenshots"
-CHROMIUM = Path("/usr/bin/chromium")
 UNIT = "00_start_here"
 LECTURES = [UNIT, "18_splat_training"]
 TOKEN = "a-token-of-the-tests"
 PATIENCE = 180  # seconds; the machine may be busy
-SWITCHES = [
-    "--no-sandbox",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-    "--ignore-gpu-blocklist",
-]
 # JupyterLab asks whether it may fetch news: answered, so that no box hides the page.
 NO_NEWS = '{"fetchNews": "false", "checkForUpdates": false}'
 # What pages ask for from elsewhere, and get nothing, as without a network.
@@ -103,19 +92,6 @@ def wait_until_up(server, address, log):
         except (urllib.error.URLError, TimeoutError):
             time.sleep(0.3)
     raise TimeoutError(log.read_text())
-
-
-@pytest.fixture(scope="session")
-def browser():
-    if not CHROMIUM.exists():
-        pytest.skip("chromium is not installed: apt install chromium")
-    from playwright.sync_api import expect, sync_playwright
-
-    expect.set_options(timeout=1000 * PATIENCE)
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
-        yield opened
-        opened.close()
 
 
 @pytest.fixture

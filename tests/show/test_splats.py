@@ -3,7 +3,6 @@
 import html
 import math
 import re
-import shutil
 import time
 
 import numpy as np
@@ -19,16 +18,6 @@ from course_lib.show.splats import splat_viewer, splat_viewer_html
 
 SHUT = "border: 0; width: 240px; height: 0"
 SIZE, FIELD, EYE = 240, 0.8, (1.2, -2.6, 1.4)
-CHROMIUM = shutil.which("chromium")
-SWITCHES = [
-    "--no-sandbox",
-    "--use-angle=swiftshader",
-    "--enable-unsafe-swiftshader",
-    "--ignore-gpu-blocklist",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="module")
@@ -42,18 +31,6 @@ def scene():
     hit = distances.isfinite().nonzero()[:400, 0]
     points = eyes[hit] + distances[hit, None] * directions[hit]
     return from_points(points, colors[hit], opacity=0.95)
-
-
-@pytest.fixture(scope="module")
-def browser():
-    if CHROMIUM is None:
-        pytest.skip("chromium is not installed: apt install chromium")
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        opened = playwright.chromium.launch(executable_path=CHROMIUM, args=SWITCHES)
-        yield opened
-        opened.close()
 
 
 def opened(browser, path):
