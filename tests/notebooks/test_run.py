@@ -27,12 +27,13 @@ LECTURES = sorted(ROOT.glob("lectures/*.ipynb"))
 
 
 @pytest.fixture(scope="session")
-def python(tmp_path_factory):
+def python(request, tmp_path_factory):
     """A Python that has the wheel; the first worker of a test run makes it for all."""
     if "COURSE_PYTHON" in os.environ:
         return Path(os.environ["COURSE_PYTHON"])
     own = tmp_path_factory.getbasetemp()
-    folder = (own.parent if "PYTEST_XDIST_WORKER" in os.environ else own) / "wheel"
+    # Asked of pytest, not of the environment: a test run within a test is nobody's worker.
+    folder = (own.parent if hasattr(request.config, "workerinput") else own) / "wheel"
     with FileLock(f"{folder}.lock"):
         if not folder.exists():
             install_wheel(folder)

@@ -2,7 +2,6 @@
 
 import functools
 import json
-import os
 import re
 import subprocess
 import sys
@@ -31,10 +30,10 @@ PAGES = [
 
 
 @pytest.fixture(scope="session")
-def site(tmp_path_factory):
+def site(request, tmp_path_factory):
     """The folder with the site; of several workers the first builds it and the others wait."""
     shared = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
+    if hasattr(request.config, "workerinput"):
         shared = shared.parent
     built = shared / "site" / "html"
     with FileLock(shared / "site.lock"):
