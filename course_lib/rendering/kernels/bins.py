@@ -10,7 +10,7 @@ from numba import njit
 
 from .prefetch import prefetch
 from .project import MOST_TILES
-from .threads import COMPILED, in_parallel, scratch
+from .threads import COMPILED, HELPER, in_parallel, scratch
 from .vectors import share
 
 DIGIT_BITS = 12
@@ -63,7 +63,9 @@ def sort_by_depth(
     spare = scratch("spare_order", (seen,), np.int32)
     bounds = np.empty((parts, 2), np.uint32)
     written = (keys, order, starts, bounds)
-    in_parallel(collect, parts, packed, rects, touched, before, *written, items=seen)
+    in_parallel(
+        collect, parts, packed.view(np.uint32), rects, touched, before, *written, items=seen
+    )
     starts[-1] = before[-1, 1]
     order[seen:] = -1
     if seen == 0:
@@ -86,7 +88,7 @@ def sort_by_depth(
 def collect(
     part: int,
     parts: int,
-    packed: np.ndarray,
+    bits: np.ndarray,  # (N, PACKED) uint32: `packed`; columns 14 and 15 written
     rects: np.ndarray,
     touched: np.ndarray,
     before: np.ndarray,
@@ -96,7 +98,6 @@ def collect(
     bounds: np.ndarray,
 ) -> None:
     """List the splats that are seen; the bits of a positive float32 sort as the number does."""
-    bits = packed.view(np.uint32)
     place, pair = before[part, 0], before[part, 1]
     lowest, highest = np.uint32(0xFFFFFFFF), np.uint32(0)
     first, last = share(part, parts, touched.shape[0])
@@ -169,7 +170,7 @@ def list_members(
     return members
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def rectangle(rects: np.ndarray, i: int) -> tuple[int, int, int, int]:
     return int(rects[i, 0]), int(rects[i, 1]), int(rects[i, 2]), int(rects[i, 3])
 

@@ -7,7 +7,7 @@ from numba import njit
 
 from ..splats.harmonics import SH_CONSTANT, SH_CUBIC, SH_LINEAR, SH_QUADRATIC
 from .project import LARGEST, ZERO
-from .threads import COMPILED
+from .threads import COMPILED, HELPER
 from .vectors import HALF, ONE, Vector, add, dot, share, store, vector, weighted
 
 N2, N3, N4, N6, N8 = (np.float32(k) for k in (2, 3, 4, 6, 8))
@@ -16,7 +16,7 @@ Q0, Q1, Q2 = (np.float32(c) for c in SH_QUADRATIC)
 C0, C1, C2, C3, C4 = (np.float32(c) for c in SH_CUBIC)
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def fill_basis(direction: Vector, degree: int, basis: np.ndarray) -> None:
     """As `sh_basis`."""
     x, y, z = direction
@@ -34,7 +34,7 @@ def fill_basis(direction: Vector, degree: int, basis: np.ndarray) -> None:
         basis[14], basis[15] = C4 * z * (xx - yy), -C0 * x * (xx - N3 * yy)
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def basis_gradient(direction: Vector, degree: int, g: np.ndarray) -> Vector:
     """Gradient of sum_k g_k Y_k by the direction, term by term of `fill_basis`."""
     x, y, z = direction
@@ -59,7 +59,7 @@ def basis_gradient(direction: Vector, degree: int, g: np.ndarray) -> Vector:
     return gx, gy, gz
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def towards(means: np.ndarray, i: int, eye: np.ndarray) -> tuple[Vector, np.float32]:
     """Unit vector from the eye to a Gaussian, and the inverse of their distance."""
     way = (means[i, 0] - eye[0], means[i, 1] - eye[1], means[i, 2] - eye[2])
@@ -123,7 +123,7 @@ def shade_backward(
     """Carry the gradient of the colour shown back to the coefficients and the direction."""
     basis, weight = np.empty(16, np.float32), np.empty(16, np.float32)
     used = (degree + 1) * (degree + 1)
-    away = np.zeros((1, 3))
+    away_x = away_y = away_z = 0.0
     first, last = share(part, parts, means.shape[0])
     for i in range(first, last):
         if starts[i + 1] == starts[i]:
@@ -144,6 +144,7 @@ def shade_backward(
         along = dot(turn, direction)
         to_mean = weighted(inverse, turn, -along * inverse, direction)
         add(grad_means, i, to_mean)
-        add(away, 0, to_mean)
-    for k in range(3):
-        grad_eye[part, k] = -away[0, k]
+        away_x += to_mean[0]
+        away_y += to_mean[1]
+        away_z += to_mean[2]
+    grad_eye[part, 0], grad_eye[part, 1], grad_eye[part, 2] = -away_x, -away_y, -away_z

@@ -15,8 +15,8 @@ from numba import njit
 from ..splats.projection import MAX_ALPHA, MIN_ALPHA, MIN_TRANSMITTANCE
 from .prefetch import prefetch
 from .project import MOMENTS, MOST_TILES, PACKED, TILE_HEIGHT, TILE_WIDTH, ZERO
-from .threads import COMPILED, REORDERED
-from .vectors import HALF, ONE, SIXTEENTH, exp_of_16
+from .threads import HELPER, HELPER_REORDERED, REORDERED
+from .vectors import HALF, ONE, SIXTEENTH, clamp, exp_of_16
 
 PIXELS = TILE_WIDTH * TILE_HEIGHT
 VECTOR = 16  # float32 in a vector, at most; the pixels of a tile are walked in such steps
@@ -35,7 +35,7 @@ CENTRE_X = np.tile(np.arange(TILE_WIDTH) + 0.5, TILE_HEIGHT).astype(np.float32)
 CENTRE_Y = np.repeat(np.arange(TILE_HEIGHT) + 0.5, TILE_WIDTH).astype(np.float32)
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def stage(
     packed: np.ndarray, members: np.ndarray, first: int, last: int, block: np.ndarray
 ) -> None:
@@ -46,7 +46,7 @@ def stage(
             block[k - first, j] = packed[i, j]
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def find_pairs(block: np.ndarray, count: int, tile_x: int, tile_y: int, pairs: np.ndarray) -> None:
     """The row of `moments` for each staged splat and this tile."""
     whole = block.view(np.int32)
@@ -54,7 +54,7 @@ def find_pairs(block: np.ndarray, count: int, tile_x: int, tile_y: int, pairs: n
         pairs[n] = whole[n, 14] - MOST_TILES + tile_y * whole[n, 15] + tile_x
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def find_rows(
     block: np.ndarray,
     count: int,
@@ -75,7 +75,7 @@ def find_rows(
         reach, rho, across = splat[10], splat[12], splat[13]
         first = (HALF - (splat[0] - left)) * splat[11]
         last = first + FROM_FIRST_TO_LAST * splat[11]
-        high, low = min(max(rho, first), last), min(max(-rho, first), last)
+        high, low = clamp(rho, first, last), clamp(-rho, first, last)
         y_high = reach * (rho * high + across * math.sqrt(max(ONE - high * high, ZERO)))
         y_low = reach * (rho * low - across * math.sqrt(max(ONE - low * low, ZERO)))
         middle = splat[1] - top + HALF  # row r has its centre at r + 1/2
@@ -86,14 +86,14 @@ def find_rows(
         crossed[n, 0], crossed[n, 1] = row, max(row, end_row)
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def pixels_crossed(crossed: np.ndarray, n: int) -> tuple[np.uint32, np.uint32]:
     """First and last (excluded) pixel of these rows, in whole vectors."""
     end = (crossed[n, 1] + ROWS - 1) // ROWS
     return np.uint32(crossed[n, 0] // ROWS * VECTOR), np.uint32(end * VECTOR)
 
 
-@njit(**REORDERED)
+@njit(**HELPER_REORDERED)
 def all_finished(light: np.ndarray) -> bool:
     unfinished = np.int32(0)
     for q in range(PIXELS):
@@ -221,7 +221,7 @@ def composite_backward(
             add_up(block, count, crossed, buffers, weights, d_sigmas, pairs, moments)
 
 
-@njit(**REORDERED)
+@njit(**HELPER_REORDERED)
 def start_row(
     buffers: np.ndarray,  # (5, columns), written: see `differentiate`
     image: np.ndarray,  # (columns, 3)

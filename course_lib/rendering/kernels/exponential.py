@@ -11,7 +11,7 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 from .threads import COMPILED
-from .vectors import HALF, ONE
+from .vectors import HALF, ONE, clamp
 
 BITS_PER_NAT = np.float32(1 / np.log(2))
 LOWEST, HIGHEST = np.float32(-126), np.float32(126)
@@ -38,7 +38,7 @@ def exp(x: np.float32) -> np.float32:
     e^x = 2^(n + f) with n whole and f within 1/2 of zero: 2^n is a float32's exponent, 2^f a
     polynomial.
     """
-    y = min(max(x * BITS_PER_NAT, LOWEST), HIGHEST)
+    y = clamp(x * BITS_PER_NAT, LOWEST, HIGHEST)
     n = np.floor(y + HALF)
     f = y - n
     power = ONE + f * (C1 + f * (C2 + f * (C3 + f * (C4 + f * (C5 + f * C6)))))

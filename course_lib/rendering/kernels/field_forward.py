@@ -14,7 +14,7 @@ from .exponential import exp
 from .field_network import layer
 from .hash_grid import encode
 from .march import cross_unit_cube, march
-from .threads import COMPILED
+from .threads import HELPER
 from .vectors import ONE, Vector, vector
 
 # Rows of a tile's work space.
@@ -47,7 +47,7 @@ class Network(NamedTuple):
     color_out_bias: np.ndarray
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def fill(
     origins: np.ndarray,  # (R, 3), in units of the cube's half edge
     directions: np.ndarray,  # (R, 3)
@@ -81,7 +81,7 @@ def fill(
     return rays
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def densities(
     network: Network,
     points: np.ndarray,  # (3, ...), in [-1, 1]
@@ -102,7 +102,7 @@ def densities(
         alpha[s] = ONE - exp(-step * sigma[s])
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def keep_visible(
     points: np.ndarray,
     encoded: np.ndarray,
@@ -136,7 +136,7 @@ def keep_visible(
     return kept
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def move(rows: np.ndarray, columns: np.ndarray, count: int) -> None:
     """In each row, bring the named columns, which rise, to the front."""
     for i in range(rows.shape[0]):
@@ -145,7 +145,7 @@ def move(rows: np.ndarray, columns: np.ndarray, count: int) -> None:
             row[k] = row[columns[k]]
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def write_view(direction: Vector, space: np.ndarray, first: int, last: int) -> None:
     """The harmonics of degree 1 and 2 of a ray's direction, for its samples."""
     x, y, z = direction
@@ -162,7 +162,7 @@ def write_view(direction: Vector, space: np.ndarray, first: int, last: int) -> N
             row[s] = value
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def evaluate(
     network: Network,
     directions: np.ndarray,  # (R, 3)
@@ -184,7 +184,7 @@ def evaluate(
     return count
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def colors(network: Network, space: np.ndarray, count: int) -> None:
     """Colours of the first ``count`` samples, from their features and views."""
     inputs, outer, rgb = space[COLOR_IN:OUTER], space[OUTER:RGB], space[RGB:SIGMA]

@@ -7,12 +7,12 @@ neighbouring samples, so that sixteen of them are computed at once.
 import numpy as np
 from numba import njit
 
-from .threads import COMPILED, REORDERED
+from .threads import HELPER, HELPER_REORDERED
 
 ZERO = np.float32(0)
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def layer(
     weights: np.ndarray, biases: np.ndarray, x: np.ndarray, y: np.ndarray, count: int, bend: bool
 ) -> None:
@@ -32,7 +32,7 @@ def layer(
                 out[s] = max(out[s], ZERO)
 
 
-@njit(**REORDERED)
+@njit(**HELPER_REORDERED)
 def gradient_of_weights(
     x: np.ndarray,
     grad_y: np.ndarray,
@@ -63,7 +63,7 @@ def gradient_of_weights(
             grad_weights[j, i + 3] += d
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def gradient_of_inputs(
     weights: np.ndarray, grad_y: np.ndarray, grad_x: np.ndarray, count: int
 ) -> None:
@@ -85,7 +85,7 @@ def gradient_of_inputs(
                 out[s] += a * ga[s]
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def unbend(y: np.ndarray, grad_y: np.ndarray, count: int) -> None:
     """Where relu gave 0, no gradient comes back."""
     for j in range(y.shape[0]):

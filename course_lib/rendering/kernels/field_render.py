@@ -5,7 +5,7 @@ from numba import njit
 
 from .field_forward import ALPHA, MOST_RAYS, RGB, SIGMA, TS, Network, densities, evaluate, fill
 from .field_network import ZERO
-from .threads import COMPILED
+from .threads import COMPILED, HELPER
 from .vectors import ONE, share
 
 
@@ -38,7 +38,7 @@ def render(
         ray += taken
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def composite(tile: np.ndarray, first: int, last: int, ray: np.ndarray) -> None:
     """Add up one ray's samples."""
     light = ONE

@@ -28,8 +28,8 @@ from .field_forward import (
 )
 from .field_network import ZERO, gradient_of_inputs, gradient_of_weights, unbend
 from .hash_grid import scatter
-from .threads import COMPILED
-from .vectors import ONE, share
+from .threads import COMPILED, HELPER
+from .vectors import ONE, clamp, share
 
 # Rows of a tile's work space behind those of the forward pass: gradients.
 GRAD_RGB = FORWARD_ROWS
@@ -87,7 +87,7 @@ def train(
     report[part, 0], report[part, 1], report[part, 2] = samples, ray - first, loss
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def own_gradients(gradients: Network, part: int) -> Network:
     """This part's gradients."""
     return Network(
@@ -99,7 +99,7 @@ def own_gradients(gradients: Network, part: int) -> Network:
     )  # fmt: skip
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def blame(
     tile: np.ndarray,
     first: int,
@@ -133,9 +133,9 @@ def blame(
         size = abs(error[channel])
         inside = min(size, delta)
         loss += scale * inside * (size - np.float32(0.5) * inside)
-    er = scale * min(max(error[0], -delta), delta)
-    eg = scale * min(max(error[1], -delta), delta)
-    eb = scale * min(max(error[2], -delta), delta)
+    er = scale * clamp(error[0], -delta, delta)
+    eg = scale * clamp(error[1], -delta, delta)
+    eb = scale * clamp(error[2], -delta, delta)
     behind = er * seen[0] + eg * seen[1] + eb * seen[2]
     light = ONE
     for s in range(first, last):
@@ -151,7 +151,7 @@ def blame(
     return loss
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def go_back(
     network: Network, grads: Network, tile: np.ndarray, encoded: np.ndarray, count: int
 ) -> None:
@@ -176,7 +176,7 @@ def go_back(
     gradient_of_inputs(network.density_in, grad_hidden, encoded, count)
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def gradient_of_table(
     level: int,
     resolution: int,

@@ -4,15 +4,15 @@ import numpy as np
 from numba import njit
 
 from ..nerf.hash_grid import PRIMES
-from .threads import COMPILED
-from .vectors import HALF, ONE
+from .threads import COMPILED, HELPER
+from .vectors import HALF, ONE, clamp
 
 ZERO = np.float32(0)
 PRIME_Y, PRIME_Z = np.uint32(PRIMES[1]), np.uint32(PRIMES[2])
 AT_A_TIME = 64  # points whose corners are found before their rows are fetched
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def find_corners(
     points: np.ndarray,  # (3, count), in [-1, 1]
     first: int,
@@ -31,9 +31,9 @@ def find_corners(
     for k in range(last - first):
         s = first + k
         x, y, z = (xs[s] + ONE) * scale, (ys[s] + ONE) * scale, (zs[s] + ONE) * scale
-        i = np.uint32(np.int32(min(max(x, ZERO), highest)))
-        j = np.uint32(np.int32(min(max(y, ZERO), highest)))
-        l = np.uint32(np.int32(min(max(z, ZERO), highest)))  # noqa: E741
+        i = np.uint32(np.int32(clamp(x, ZERO, highest)))
+        j = np.uint32(np.int32(clamp(y, ZERO, highest)))
+        l = np.uint32(np.int32(clamp(z, ZERO, highest)))  # noqa: E741
         u, v, w = x - np.float32(i), y - np.float32(j), z - np.float32(l)
         if dense:
             x0, x1 = i * step_x, i * step_x + step_x

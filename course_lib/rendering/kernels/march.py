@@ -3,13 +3,13 @@
 import numpy as np
 from numba import njit
 
-from .threads import COMPILED
+from .threads import HELPER
 from .vectors import HALF, ONE, Vector
 
 ZERO, TINY = np.float32(0), np.float32(1e-9)
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def cross_unit_cube(origin: Vector, direction: Vector) -> tuple[np.float32, np.float32]:
     """As `nerf.rays.cross_cube`, with bound 1."""
     near, far = np.float32(-np.inf), np.float32(np.inf)
@@ -21,14 +21,14 @@ def cross_unit_cube(origin: Vector, direction: Vector) -> tuple[np.float32, np.f
     return min(max(near, ZERO), far), far
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def cell(place: np.float32, size: int) -> np.int32:
     """Which of ``size`` cells between -1 and 1 holds a coordinate."""
     index = np.int32((place + ONE) * (HALF * np.float32(size)))
     return min(max(index, np.int32(0)), np.int32(size - 1))
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def march(
     origin: Vector,
     direction: Vector,

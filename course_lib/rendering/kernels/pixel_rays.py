@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from .threads import COMPILED
-from .vectors import HALF, ONE, apply_transposed, store, vector
+from .vectors import HALF, ONE, apply_transposed, rows_of, store, vector
 
 
 @njit(**COMPILED)
@@ -27,7 +27,7 @@ def pixel_rays(
         view = pixel // (width * height)
         row, column = pixel // width % height, pixel % width
         viewmat, K = viewmats[view], intrinsics[view]
-        rows = (vector(viewmat, 0), vector(viewmat, 1), vector(viewmat, 2))
+        rows = rows_of(viewmat)
         x = (np.float32(column) + HALF - K[0, 2]) / K[0, 0]
         y = (np.float32(row) + HALF - K[1, 2]) / K[1, 1]
         shorter = ONE / math.sqrt(x * x + y * y + ONE)

@@ -6,7 +6,7 @@ import numpy as np
 from numba import njit
 
 from ..splats.projection import COVARIANCE_BLUR, GUARD, MIN_ALPHA, NEAR
-from .threads import COMPILED
+from .threads import COMPILED, HELPER
 from .vectors import (
     HALF,
     ONE,
@@ -16,9 +16,11 @@ from .vectors import (
     add,
     apply,
     apply_transposed,
+    clamp,
     cross,
     dot,
     rotation_rows,
+    rows_of,
     share,
     store,
     times,
@@ -47,9 +49,10 @@ BLUR, NEAREST, FAINTEST = np.float32(COVARIANCE_BLUR), np.float32(NEAR), np.floa
 MARGIN = np.float32(0.5 * GUARD)
 LARGEST = np.float32(np.finfo(np.float32).max)
 ZERO = np.float32(0)
+TILE_X, TILE_Y = np.float32(TILE_WIDTH), np.float32(TILE_HEIGHT)
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def fault_of(
     means: np.ndarray, quats: np.ndarray, scales: np.ndarray, opacities: np.ndarray, i: int
 ) -> int:
@@ -68,14 +71,14 @@ def fault_of(
     return -1 if ZERO <= opacities[i] <= ONE else 3
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def held(slope: np.float32, focal: np.float32, centre: np.float32, size: np.float32) -> np.float32:
     """x/z, held to the picture and the margin around it."""
     margin = MARGIN * size / focal
-    return min(max(slope, -centre / focal - margin), (size - centre) / focal + margin)
+    return clamp(slope, -centre / focal - margin, (size - centre) / focal + margin)
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def picture_axes(
     view: Rows,
     inverse_depth: np.float32,
@@ -92,12 +95,14 @@ def picture_axes(
     )
 
 
-@njit(**COMPILED)
-def tiles_between(low: np.float32, high: np.float32, edge: int, tiles: int) -> tuple[int, int]:
+@njit(**HELPER)
+def tiles_between(
+    low: np.float32, high: np.float32, edge: np.float32, tiles: int
+) -> tuple[int, int]:
     """First and last (excluded) tile that the interval touches, in pixels, kept in the picture."""
     count = np.float32(tiles)
-    first = min(max(math.floor(low / np.float32(edge)), ZERO), count)
-    last = min(max(math.floor(high / np.float32(edge)) + ONE, ZERO), count)
+    first = clamp(np.floor(low / edge), ZERO, count)
+    last = clamp(np.floor(high / edge) + ONE, ZERO, count)
     return int(first), int(last)
 
 
@@ -120,7 +125,7 @@ def project_splats(
     faults: np.ndarray,  # (parts, 2) int64, written: fault and Gaussian, or -1
 ) -> None:
     """Project, cull, and say which tiles each Gaussian touches."""
-    view = (vector(viewmat, 0), vector(viewmat, 1), vector(viewmat, 2))
+    view = rows_of(viewmat)
     fx, fy, cx, cy = K[0, 0], K[1, 1], K[0, 2], K[1, 2]
     wide, high = np.float32(width), np.float32(height)
     tiles_x = (width + TILE_WIDTH - 1) // TILE_WIDTH
@@ -160,8 +165,8 @@ def project_splats(
         distance2 = TWO * math.log(opacities[i] / FAINTEST)
         reach_x, reach_y = math.sqrt(distance2 * xx), math.sqrt(distance2 * yy)
         u, v = fx * slope_x + cx, fy * slope_y + cy
-        x0, x1 = tiles_between(u - reach_x, u + reach_x, TILE_WIDTH, tiles_x)
-        y0, y1 = tiles_between(v - reach_y, v + reach_y, TILE_HEIGHT, tiles_y)
+        x0, x1 = tiles_between(u - reach_x, u + reach_x, TILE_X, tiles_x)
+        y0, y1 = tiles_between(v - reach_y, v + reach_y, TILE_Y, tiles_y)
         # Also false for a NaN, where two infinities met.
         inside = u + reach_x > ZERO and u - reach_x < wide
         if not (inside and v + reach_y > ZERO and v - reach_y < high and x1 > x0 and y1 > y0):
@@ -189,7 +194,7 @@ MOMENTS = 9
 Moments = tuple[Vector, np.float32, np.float32, np.float32, np.float32, np.float32, np.float32]
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def sum_of_moments(moments: np.ndarray, first: int, last: int) -> Moments:
     red = green = blue = s = sx = sy = sxx = sxy = syy = ZERO
     for k in range(first, last):
@@ -205,7 +210,7 @@ def sum_of_moments(moments: np.ndarray, first: int, last: int) -> Moments:
     return (red, green, blue), s, sx, sy, sxx, sxy, syy
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def quaternion_gradient(
     h: Rows,
     w: np.float32,
@@ -252,7 +257,7 @@ def project_splats_backward(
     grad_view: np.ndarray,  # (parts, 4, 3) float64, written: rows of dL/dR, dL/dt; to be summed
 ) -> None:
     """Add up a Gaussian's moments over its tiles and carry them back through the projection."""
-    view = (vector(viewmat, 0), vector(viewmat, 1), vector(viewmat, 2))
+    view = rows_of(viewmat)
     fx, fy, cx, cy = K[0, 0], K[1, 1], K[0, 2], K[1, 2]
     wide, high = np.float32(width), np.float32(height)
     total = np.zeros((4, 3))  # the rows of dL/dR, then dL/dt
@@ -316,10 +321,14 @@ def project_splats_backward(
         gz -= inverse_depth * (g_slope_x * slope_x + g_slope_y * slope_y)
         g_point = (g_slope_x * inverse_depth, g_slope_y * inverse_depth, gz)
         store(grad_means, i, apply_transposed(view, g_point))
-        add(total, 0, weighted(g_point[0], mean, a, ga_x))
-        add(total, 1, weighted(g_point[1], mean, b, ga_y))
-        add(total, 2, weighted(g_point[2], mean, -a * held_x, ga_x))
-        add(total, 2, weighted(-b * held_y, ga_y, ZERO, ga_y))
-        add(total, 3, g_point)
+        g_view_z = weighted(g_point[2], mean, -a * held_x, ga_x)
+        g_view = (
+            weighted(g_point[0], mean, a, ga_x),
+            weighted(g_point[1], mean, b, ga_y),
+            weighted(ONE, g_view_z, -b * held_y, ga_y),
+            g_point,
+        )
+        for j in range(4):
+            add(total, j, g_view[j])
     for j in range(4):
         store(grad_view[part], j, vector(total, j))

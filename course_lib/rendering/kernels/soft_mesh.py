@@ -16,6 +16,7 @@ from ..soft_rasterizer.reference import MIN_COVERAGE
 from .triangles import (
     BAND,
     RECIPROCAL,
+    RECIPROCAL_HELPER,
     Corners,
     Triple,
     closest,
@@ -79,7 +80,7 @@ def draw_band(
                 image[row, column, k] = (1.0 - pixel[LIGHT]) * pixel[RED + k] + behind
 
 
-@njit(**RECIPROCAL)
+@njit(**RECIPROCAL_HELPER)
 def add_face(
     i: int,
     weights: Triple,
@@ -181,7 +182,7 @@ def differentiate_faces(
                 grad_colors[i, k, channel] = sums[9 + 3 * k + channel]
 
 
-@njit(**RECIPROCAL)
+@njit(**RECIPROCAL_HELPER)
 def differentiate_color(
     i: int,
     n: Triple,
@@ -224,7 +225,7 @@ def differentiate_color(
     return exponent, (by_a * qa, by_b * qb, by_c * qc)
 
 
-@njit(**RECIPROCAL)
+@njit(**RECIPROCAL_HELPER)
 def add_outer(sums: np.ndarray, a: Triple, b: Triple) -> None:
     sums[0] += a[0] * b[0]
     sums[1] += a[0] * b[1]
@@ -237,7 +238,7 @@ def add_outer(sums: np.ndarray, a: Triple, b: Triple) -> None:
     sums[8] += a[2] * b[2]
 
 
-@njit(**RECIPROCAL)
+@njit(**RECIPROCAL_HELPER)
 def differentiate_weights(
     weights: Triple, by_n: Triple, face: Corners, x: float, y: float, sums: np.ndarray
 ) -> None:
@@ -254,7 +255,7 @@ def differentiate_weights(
     sums[5] += a * bx - b * ax
 
 
-@njit(**RECIPROCAL)
+@njit(**RECIPROCAL_HELPER)
 def differentiate_place(
     edge: int, at: Triple, by_n: Triple, face: Corners, sums: np.ndarray
 ) -> None:

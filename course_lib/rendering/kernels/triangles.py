@@ -12,6 +12,7 @@ from .threads import COMPILED
 
 # A division by what does not change in a loop may become a multiplication.
 RECIPROCAL = {**COMPILED, "fastmath": {"contract", "arcp", "nsz"}}
+RECIPROCAL_HELPER = {**RECIPROCAL, "no_cpython_wrapper": True}  # of what only kernels call
 BAND = 4  # rows of a picture that one part draws
 
 Corners = tuple[float, float, float, float, float, float]
@@ -40,7 +41,7 @@ def find_boxes(
             boxes[i, :] = 0
 
 
-@njit(**RECIPROCAL)
+@njit(**RECIPROCAL_HELPER)
 def load(corners: np.ndarray, i: int) -> Corners:
     """The corners of face i in double precision."""
     return (
@@ -50,13 +51,13 @@ def load(corners: np.ndarray, i: int) -> Corners:
     )  # fmt: skip
 
 
-@njit(**RECIPROCAL)
+@njit(**RECIPROCAL_HELPER)
 def seen_from(face: Corners, x: float, y: float) -> Corners:
     """The corners relative to a point."""
     return face[0] - x, face[1] - y, face[2] - x, face[3] - y, face[4] - x, face[5] - y
 
 
-@njit(**RECIPROCAL)
+@njit(**RECIPROCAL_HELPER)
 def weights_at(face: Corners, x: float, y: float) -> Triple:
     """As `barycentric`."""
     ax, ay, bx, by, cx, cy = seen_from(face, x, y)
@@ -64,7 +65,7 @@ def weights_at(face: Corners, x: float, y: float) -> Triple:
     return (bx * cy - by * cx) / area, (cx * ay - cy * ax) / area, (ax * by - ay * bx) / area
 
 
-@njit(**RECIPROCAL)
+@njit(**RECIPROCAL_HELPER)
 def along_edge(ax: float, ay: float, bx: float, by: float, x: float, y: float) -> Triple:
     """The offset of (x, y) from the closest point of an edge, and where on the edge that is."""
     dx, dy = bx - ax, by - ay
@@ -74,7 +75,7 @@ def along_edge(ax: float, ay: float, bx: float, by: float, x: float, y: float) -
     return x - ax - t * dx, y - ay - t * dy, t
 
 
-@njit(**RECIPROCAL)
+@njit(**RECIPROCAL_HELPER)
 def closest(face: Corners, x: float, y: float) -> tuple[float, int, Triple]:
     """Squared distance to the nearest edge, its number, and what `along_edge` says of it."""
     first = along_edge(face[0], face[1], face[2], face[3], x, y)
@@ -90,7 +91,7 @@ def closest(face: Corners, x: float, y: float) -> tuple[float, int, Triple]:
     return best, edge, at
 
 
-@njit(**RECIPROCAL)
+@njit(**RECIPROCAL_HELPER)
 def cover(x: float) -> tuple[float, float]:
     """sigmoid(x), and 1 - sigmoid(x) to full precision."""
     e = math.exp(-abs(x))
@@ -98,7 +99,7 @@ def cover(x: float) -> tuple[float, float]:
     return (more, less) if x >= 0.0 else (less, more)
 
 
-@njit(**RECIPROCAL)
+@njit(**RECIPROCAL_HELPER)
 def on_edge(edge: int, t: float) -> Triple:
     """Barycentric weights of the point a + t (b - a) of an edge."""
     if edge == 0:
@@ -106,7 +107,7 @@ def on_edge(edge: int, t: float) -> Triple:
     return (0.0, 1.0 - t, t) if edge == 1 else (t, 0.0, 1.0 - t)
 
 
-@njit(**RECIPROCAL)
+@njit(**RECIPROCAL_HELPER)
 def inside(weights: Triple) -> bool:
     return weights[0] >= 0.0 and weights[1] >= 0.0 and weights[2] >= 0.0
 

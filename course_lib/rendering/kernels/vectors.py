@@ -5,7 +5,7 @@ import math
 import numpy as np
 from numba import njit
 
-from .threads import COMPILED
+from .threads import COMPILED, HELPER
 
 Vector = tuple[np.float32, np.float32, np.float32]
 Rows = tuple[Vector, Vector, Vector]
@@ -19,52 +19,65 @@ def share(part: int, parts: int, count: int) -> tuple[int, int]:
     return part * count // parts, (part + 1) * count // parts
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def vector(a: np.ndarray, row: int) -> Vector:
     return a[row, 0], a[row, 1], a[row, 2]
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def store(a: np.ndarray, row: int, value: Vector) -> None:
     a[row, 0], a[row, 1], a[row, 2] = value[0], value[1], value[2]
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def add(a: np.ndarray, row: int, value: Vector) -> None:
     a[row, 0] += value[0]
     a[row, 1] += value[1]
     a[row, 2] += value[2]
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
+def rows_of(a: np.ndarray) -> Rows:
+    """The upper left 3 x 3 of a matrix."""
+    return vector(a, np.int64(0)), vector(a, np.int64(1)), vector(a, np.int64(2))
+
+
+@njit(**HELPER)
+def clamp(x: np.float32, low: np.float32, high: np.float32) -> np.float32:
+    """x held between low and high; a NaN stays one. (min and max compile anew for each use.)"""
+    x = low if x < low else x
+    return high if x > high else x
+
+
+@njit(**HELPER)
 def dot(a: Vector, b: Vector) -> np.float32:
     return a[0] * b[0] + a[1] * b[1] + a[2] * b[2]
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def cross(a: Vector, b: Vector) -> Vector:
     return a[1] * b[2] - a[2] * b[1], a[2] * b[0] - a[0] * b[2], a[0] * b[1] - a[1] * b[0]
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def weighted(a: np.float32, x: Vector, b: np.float32, y: Vector) -> Vector:
     """a x + b y."""
     return a * x[0] + b * y[0], a * x[1] + b * y[1], a * x[2] + b * y[2]
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def times(a: Vector, b: Vector) -> Vector:
     """Entry by entry."""
     return a[0] * b[0], a[1] * b[1], a[2] * b[2]
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def apply(rows: Rows, a: Vector) -> Vector:
     """M a."""
     return dot(rows[0], a), dot(rows[1], a), dot(rows[2], a)
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def apply_transposed(rows: Rows, a: Vector) -> Vector:
     """M^T a."""
     x = a[0] * rows[0][0] + a[1] * rows[1][0] + a[2] * rows[2][0]
@@ -73,7 +86,7 @@ def apply_transposed(rows: Rows, a: Vector) -> Vector:
     return x, y, z
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def unit_quaternion(
     quats: np.ndarray, i: int
 ) -> tuple[np.float32, np.float32, np.float32, np.float32, np.float32]:
@@ -83,7 +96,7 @@ def unit_quaternion(
     return w * inverse, x * inverse, y * inverse, z * inverse, inverse
 
 
-@njit(**COMPILED)
+@njit(**HELPER)
 def rotation_rows(w: np.float32, x: np.float32, y: np.float32, z: np.float32) -> Rows:
     """As `quaternion_to_rotation`."""
     return (

@@ -92,6 +92,7 @@ class SplatFit:
             ],
             betas=(0.9, 0.99),
             eps=1e-15,
+            fused=True,
         )
         self._take_parameters()
 
