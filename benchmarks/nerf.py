@@ -83,7 +83,9 @@ class Splats:
     @staticmethod
     def make(views, steps):
         generator = torch.Generator().manual_seed(0)
-        return SplatFit(random_gaussians(5000, 1.0, generator=generator), views, steps, generator)
+        return SplatFit(
+            random_gaussians(8000, 1.0, sh_degree=2, generator=generator), views, steps, generator
+        )
 
     def step(self):
         self.state.step()
