@@ -17,14 +17,14 @@ from course_lib.grading.gradebook import course_api
 
 ROOT = Path(__file__).parents[2]
 UNIT = "00_start_here"
-STUDENTS = 20
+STUDENTS = 12
 
 pytestmark = pytest.mark.skipif(bool(doctor.refusal()), reason=doctor.refusal())
 
 
 @pytest.fixture
 def course(tmp_path):
-    """A folder in which twenty students handed the solution in."""
+    """A folder in which twelve students handed the solution in."""
     for folder in ("solutions", "exercises"):
         shutil.copytree(ROOT / folder / UNIT, tmp_path / folder / UNIT)
     shutil.copy(ROOT / "nbgrader_config.py", tmp_path)
