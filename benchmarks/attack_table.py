@@ -3,14 +3,14 @@
     python benchmarks/attack_table.py            the table on the screen
     python benchmarks/attack_table.py --write    the table in docs/grading-attacks.md
 
-Stock nbgrader runs in a course folder of its own with its default settings, without the cells that
-only draw pictures, and gets only what does no harm without a sandbox.
+Stock nbgrader runs with its default settings, without the cells that only draw pictures. What does
+no harm goes in eight at a time; each case that could do harm is alone in a jail (`stock_nbgrader`).
+Cases that speak our own protocol mean nothing there. `--stock FILE` and `--here FILE` keep what was
+found, and take it from the file the next time.
 """
 
 import argparse
 import json
-import os
-import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -24,6 +24,7 @@ sys.path.insert(0, str(ROOT / "tests" / "grading"))
 from attacks.attack import RELEASE, UNIT, Attack  # noqa: E402
 from attacks.everything import EVERYTHING, KINDS  # noqa: E402
 from attacks.scene import Scene  # noqa: E402
+from stock_nbgrader import Points, Result, Stock, furnish, jailed  # noqa: E402
 
 from course_lib.grading import judge  # noqa: E402
 from course_lib.grading.sandbox import Sandbox  # noqa: E402
@@ -37,113 +38,70 @@ from course_lib.grading.submitted import (  # noqa: E402
 
 PAGE = ROOT / "docs" / "grading-attacks.md"
 BEGIN, END = "<!-- table: begin -->", "<!-- table: end -->"
-NOT_RUN = "not run"
-Points = list[float] | str
+MEANS_NOTHING = "means nothing there"
+Results = dict[str, Result]
 
 
-def may_run(attack: Attack) -> bool:
-    """Whether stock nbgrader can be given it on a machine that one still needs."""
-    forged = (
-        "def sockets()" in attack.psnr + attack.extra
-    )  # frames of our protocol mean nothing there
-    return attack.harmless and not (attack.put or attack.endless or forged)
+def speaks_our_protocol(attack: Attack) -> bool:
+    """Whether it writes frames on our socket, which stock nbgrader does not have."""
+    return "def sockets()" in attack.psnr + attack.extra
 
 
-class Stock:
-    """A course folder with nbgrader's own settings."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        source = folder / "source" / UNIT
-        source.mkdir(parents=True)
-        (folder / "nbgrader_config.py").write_text(
-            "c = get_config()\nc.CourseDirectory.course_id = 'stock'\n"
-        )
-        solution = ROOT / "solutions" / UNIT / f"{UNIT}.ipynb"
-        (source / solution.name).write_bytes(solution.read_bytes())
-        made = self.run("generate_assignment", UNIT)
-        assert made.returncode == 0, made.stderr
-
-    def run(self, *words: str) -> subprocess.CompletedProcess:
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        return subprocess.run(
-            [sys.executable, "-m", "nbgrader", *words],
-            cwd=self.folder, env={**os.environ, "PATH": path}, capture_output=True, text=True,
-            timeout=420, errors="replace", start_new_session=True,
-        )  # fmt: skip
-
-    def grade(self, attacks: dict[str, Attack]) -> dict[str, Points]:
-        """What stock nbgrader gives each, or what became of it: together, else one by one."""
-        for student, attack in attacks.items():
-            place = self.folder / "submitted" / student / UNIT
-            place.mkdir(parents=True)
-            (place / f"{UNIT}.ipynb").write_bytes(without_try_outs(attack.data()))
-        chunk = next(iter(attacks)).partition("-")[0]
-        self.autograde(f"{chunk}-*")
-        found = {}
-        for student, attack in attacks.items():
-            found[attack.name] = (
-                self.points(student) or self.autograde(student) or self.points(student)
-            )
-        return {name: points or "no grade" for name, points in found.items()}
-
-    def autograde(self, students: str) -> str:
-        try:
-            self.run("autograde", UNIT, "--create", "--student", students)
-        except subprocess.TimeoutExpired:
-            return "hangs"
-        return ""
-
-    def points(self, student: str) -> Points | None:
-        from nbgrader.api import Gradebook, MissingEntry
-
-        if not (self.folder / "autograded" / student / UNIT / f"{UNIT}.ipynb").exists():
-            return None
-        with Gradebook(f"sqlite:///{self.folder}/gradebook.db") as book:
-            try:
-                (notebook,) = book.find_submission(UNIT, student).notebooks
-            except (MissingEntry, ValueError):
-                return None
-            scores = {each.name: each.score for each in notebook.grades}
-        return [scores.get("to_batch-check", 0.0), scores.get("psnr-check", 0.0)]
+def needs_jail(attack: Attack) -> bool:
+    """Whether it could harm the machine, takes for ever, or looks for what lies around it."""
+    looks = "CANARY" in attack.psnr + attack.extra
+    return bool(attack.put) or attack.endless or looks or not attack.harmless
 
 
-def without_try_outs(data: bytes) -> bytes:
-    """The file without the cells that draw pictures, if it is a plain notebook: they take long."""
-    try:
-        book = json.loads(data)
-        keep = [c for c in book["cells"] if "show.attempt" not in "".join(c["source"])]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return data
-    return json.dumps({**book, "cells": keep}).encode()
-
-
-def in_stock(attacks: list[Attack], folder: Path, file: Path | None) -> dict[str, Points]:
-    """Grade eight at a time in each of two course folders; ``file`` keeps what is known."""
-    found: dict[str, Points] = json.loads(file.read_text()) if file and file.exists() else {}
-    todo = [attack for attack in attacks if may_run(attack) and attack.name not in found]
+def in_stock(attacks: list[Attack], folder: Path, file: Path | None) -> Results:
+    """What stock nbgrader gives: eight at a time in two courses, then two jails at a time."""
+    found = read(file)
+    todo = [a for a in attacks if a.name not in found and not speaks_our_protocol(a)]
+    free = [attack for attack in todo if not needs_jail(attack)]
+    shut_in = [attack for attack in todo if needs_jail(attack)]
     chunks = [
-        {f"c{i:03d}-s{k}": attack for k, attack in enumerate(todo[i : i + 8])}
-        for i in range(0, len(todo), 8)
+        {f"c{i:03d}-s{k}": attack for k, attack in enumerate(free[i : i + 8])}
+        for i in range(0, len(free), 8)
     ]
-    courses = [Stock(folder / f"course-{i}") for i in range(2)] if todo else []
-    with tqdm(total=len(todo), desc="stock nbgrader") as bar:
+    courses = [Stock.new(folder / f"course-{i}") for i in range(2)] if free else []
+    with tqdm(total=len(todo), desc="stock nbgrader") as bar, ThreadPoolExecutor(2) as pool:
+
+        def keep(new: Results) -> None:
+            found.update(new)
+            bar.update(len(new))
+            write(file, found)
 
         def work(number: int) -> None:
             for chunk in chunks[number::2]:
-                found.update(courses[number].grade(chunk))
-                bar.update(len(chunk))
-                if file:
-                    file.write_text(json.dumps(found))
+                keep(courses[number].grade(chunk))
 
-        with ThreadPoolExecutor(2) as pool:
-            list(pool.map(work, range(len(courses))))
+        list(pool.map(work, range(len(courses))))
+        if shut_in:
+            shown = folder / "shown"
+            shown.mkdir(mode=0o755)
+            furnish(shown)
+            folder.chmod(0o755)
+        list(pool.map(lambda attack: keep({attack.name: jailed(attack, shown)}), shut_in))
     return found
 
 
-def here(attacks: list[Attack], folder: Path) -> dict[str, tuple[Points, list[str]]]:
+def read(file: Path | None) -> Results:
+    """What a file keeps."""
+    return json.loads(file.read_text()) if file and file.exists() else {}
+
+
+def write(file: Path | None, found: Results) -> None:
+    """Keep it, where there is a file."""
+    if file:
+        file.write_text(json.dumps(found))
+
+
+def here(attacks: list[Attack], folder: Path, file: Path | None) -> Results:
     """Points and harm in our sandbox."""
-    found = {}
+    found = read(file)
+    attacks = [attack for attack in attacks if attack.name not in found]
+    if not attacks:
+        return found
     with Sandbox(UNIT) as box:
         box.start().close()
         judge.slowness = lambda: 1.0
@@ -162,10 +120,11 @@ def here(attacks: list[Attack], folder: Path) -> dict[str, tuple[Points, list[st
                 points = [0.0, 0.0]
             found[attack.name] = points, scene.harm()
         scene.close()
+    write(file, found)
     return found
 
 
-def table(stock: dict[str, Points], ours: dict[str, tuple[Points, list[str]]]) -> str:
+def table(stock: Results, ours: Results) -> str:
     """The page's tables, one for each kind, and the sums above them."""
     lines = [*sums(stock, ours), ""]
     for kind, attacks in KINDS.items():
@@ -177,12 +136,12 @@ def table(stock: dict[str, Points], ours: dict[str, tuple[Points, list[str]]]) -
         lines += ["|---|---|---|---|---|---|"]
         for attack in attacks:
             points, harm = ours[attack.name]
-            given = stock.get(attack.name, NOT_RUN)
+            given, harm_there = stock.get(attack.name, (MEANS_NOTHING, []))
             cells = [
                 attack.name,
                 attack.tries,
                 shown(list(attack.honest)),
-                shown(given),
+                ": ".join([shown(given), "; ".join(harm_there)]).removesuffix(": "),
                 shown(points),
                 "; ".join(harm) or "none",
             ]
@@ -192,33 +151,35 @@ def table(stock: dict[str, Points], ours: dict[str, tuple[Points, list[str]]]) -
 
 
 def shown(points: Points) -> str:
+    """As it stands in a cell of the table."""
     return points if isinstance(points, str) else " + ".join(f"{each:g}" for each in points)
 
 
-def sums(stock: dict[str, Points], ours: dict[str, tuple[Points, list[str]]]) -> list[str]:
+def sums(stock: Results, ours: Results) -> list[str]:
+    """The table of sums."""
     lines = [
-        "| | Cases | Undeserved points in | Honest points lost in | No grade |",
-        "|---|---|---|---|---|",
+        "| | Cases | Undeserved points in | Honest points lost in | No grade | Harm |",
+        "|---|---|---|---|---|---|",
     ]
-    for name, given in (("Stock nbgrader", stock), ("Here", {k: v[0] for k, v in ours.items()})):
-        run = [(a, given[a.name]) for a in EVERYTHING if a.name in given]
+    for name, given in (("Stock nbgrader", stock), ("Here", ours)):
+        run = [(attack, given[attack.name][0]) for attack in EVERYTHING if attack.name in given]
         graded = [(a, p) for a, p in run if not isinstance(p, str)]
         more = sum(any(x > y for x, y in zip(p, a.honest, strict=True)) for a, p in graded)
         less = sum(any(x < y for x, y in zip(p, a.honest, strict=True)) for a, p in graded)
-        lines.append(f"| {name} | {len(run)} | {more} | {less} | {len(run) - len(graded)} |")
+        none, harmed = len(run) - len(graded), sum(bool(harm) for _, harm in given.values())
+        lines.append(f"| {name} | {len(run)} | {more} | {less} | {none} | {harmed} |")
     return lines
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--write", action="store_true", help="put the table into the page")
-    parser.add_argument(
-        "--stock", type=Path, help="JSON file: keep stock nbgrader's points, or take them from it"
-    )
+    for name in ("--stock", "--here"):
+        parser.add_argument(name, type=Path, help="JSON file: keep results, or take them from it")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as folder:
         stock = in_stock(EVERYTHING, Path(folder), options.stock)
-        made = table(stock, here(EVERYTHING, Path(folder)))
+        made = table(stock, here(EVERYTHING, Path(folder), options.here))
     if not options.write:
         print(made)
         return
