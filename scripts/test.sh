@@ -16,7 +16,7 @@ need chromium /usr/bin/chromium
 need postgresql '/usr/lib/postgresql/*/bin/initdb'
 ruff check .
 ruff format --check .
-# One worker more than the two cores that this is meant for, since a third of a worker's time is
-# waiting (for graders, kernels, browsers); one thread each, or threads would fight for the cores.
+# Two workers, one thread each: PyTorch's and numba's own threads would only fight for the cores. (A
+# third worker, for the time that two wait, made all slower on two cores: 27 minutes for 23.)
 export OMP_NUM_THREADS=1 NUMBA_NUM_THREADS=2
-exec python -m pytest -n 3 --dist worksteal --durations 10 "$@"
+exec python -m pytest -n 2 --dist worksteal --durations 10 "$@"
