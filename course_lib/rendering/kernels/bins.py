@@ -10,7 +10,7 @@ from numba import njit
 
 from .prefetch import prefetch
 from .project import MOST_TILES
-from .threads import COMPILED, HELPER, in_parallel, scratch
+from .threads import COMPILED, HELPER, in_parallel, recycled, scratch
 from .vectors import share
 
 DIGIT_BITS = 12
@@ -164,8 +164,8 @@ def count_tiles(order: np.ndarray, rects: np.ndarray, tiles_x: int, tiles: int) 
 def list_members(
     order: np.ndarray, rects: np.ndarray, tiles_x: int, places: np.ndarray, pairs: int
 ) -> np.ndarray:
-    """The splats of each tile, near to far, tile after tile: (pairs,) int32, scratch memory."""
-    members = scratch("members", (pairs,), np.int32)
+    """The splats of each tile, near to far, tile after tile: (pairs,) int32."""
+    members = recycled((pairs,), np.int32)
     in_parallel(place_members, TILE_PARTS, order, rects, tiles_x, places.copy(), members)
     return members
 

@@ -13,14 +13,12 @@ import numpy as np
 from numba import njit
 
 from ..splats.projection import MAX_ALPHA, MIN_ALPHA, MIN_TRANSMITTANCE
+from .lanes import PIXELS, ROWS, VECTOR, sum_moments
 from .prefetch import prefetch
 from .project import MOMENTS, MOST_TILES, PACKED, TILE_HEIGHT, TILE_WIDTH, ZERO
 from .threads import HELPER, HELPER_REORDERED, REORDERED
 from .vectors import HALF, ONE, SIXTEENTH, clamp, exp_of_16
 
-PIXELS = TILE_WIDTH * TILE_HEIGHT
-VECTOR = 16  # float32 in a vector, at most; the pixels of a tile are walked in such steps
-ROWS = VECTOR // TILE_WIDTH
 BLOCK = 64  # splats copied together into a local array, as CUDA would stage them in shared memory
 AHEAD = 16  # rows of `moments` that memory is asked for before they are written
 CHECK_EVERY = 16  # splats between two looks at whether all pixels of the tile are finished
@@ -305,31 +303,15 @@ def add_up(
     moments: np.ndarray,  # (pairs, MOMENTS), written
 ) -> None:
     """Sum the derivatives over each splat's pixels, as moments about its centre."""
-    gr, gg, gb = buffers[2], buffers[3], buffers[4]
     place = 0
     for n in range(count):
         soon = pairs[min(n + AHEAD, count - 1)] * MOMENTS
         prefetch(moments, soon)
         prefetch(moments, soon + MOMENTS - 1)  # a row may lie in two cache lines
-        u, v = block[n, 0], block[n, 1]
-        to_r = to_g = to_b = s = sx = sy = sxx = sxy = syy = ZERO
         begin, end = pixels_crossed(crossed, n)
-        of_weight, of_sigma = weights[place:], d_sigmas[place:]
-        for k in range(end - begin):
-            q = begin + k
-            dx, dy = CENTRE_X[q] - u, CENTRE_Y[q] - v
-            weight, d_sigma = of_weight[k], of_sigma[k]
-            to_r += weight * gr[q]
-            to_g += weight * gg[q]
-            to_b += weight * gb[q]
-            vx, vy = d_sigma * dx, d_sigma * dy
-            s += d_sigma
-            sx += vx
-            sy += vy
-            sxx += vx * dx
-            sxy += vx * dy
-            syy += vy * dy
+        steps = (end - begin) // VECTOR
+        splat = block[n]
+        sum_moments(
+            weights, d_sigmas, place, buffers, begin, steps, splat[0], splat[1], moments, pairs[n]
+        )
         place += end - begin
-        out = moments[pairs[n]]
-        out[0], out[1], out[2], out[3], out[4] = to_r, to_g, to_b, s, sx
-        out[5], out[6], out[7], out[8] = sy, sxx, sxy, syy

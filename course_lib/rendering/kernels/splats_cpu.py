@@ -15,12 +15,14 @@ from .project import (
     project_splats,
     project_splats_backward,
 )
-from .threads import in_parallel, scratch
+from .threads import LARGEST_KEPT, in_parallel, recycled, scratch
 
 GAUSSIANS_IN_A_PART = 2048
 MOST_PARTS = 32
 MOST_PAIRS = 2**31 - 2 * MOST_TILES
-CACHE_LINE = 16  # float32
+
+Lists = tuple[np.ndarray, np.ndarray, np.ndarray]
+_newest: tuple[np.ndarray, Lists] | None = None  # places and lists of the last picture drawn
 
 
 def draw(
@@ -41,9 +43,8 @@ def draw(
     Args: float32, contiguous; colors (N, coefficients, 3); degree -1 for plain colours.
     """
     n, parts = means.shape[0], _parts(means.shape[0])
-    packed = aligned(n, PACKED)
-    rects, order = np.empty((n, 4), np.int16), np.empty(n, np.int32)
-    starts = np.empty(n + 1, np.int32)
+    packed, rects = recycled((n, PACKED), np.float32), recycled((n, 4), np.int16)
+    order, starts = recycled((n,), np.int32), recycled((n + 1,), np.int32)
     touched = scratch("touched", (n,), np.int32)
     sums, faults = np.empty((parts, 2), np.int64), np.empty((parts, 2), np.int64)
     inputs = (means, quats, scales, opacities, viewmat, K, width, height)
@@ -57,7 +58,8 @@ def draw(
     sort_by_depth(packed, rects, touched, sums, order, starts)
     tiles_x, tiles = _tiles(width, height)
     places = count_tiles(order[: int(sums[:, 0].sum())], rects, tiles_x, tiles)
-    image, alpha = np.empty((height, width, 3), np.float32), np.empty((height, width), np.float32)
+    image = recycled((height, width, 3), np.float32)
+    alpha = recycled((height, width), np.float32)
     lists = _tile_lists(order[: int(sums[:, 0].sum())], rects, tiles_x, places, pairs)
     in_parallel(composite, min(tiles, MOST_PARTS), packed, *lists, background, image, alpha)
     return image, alpha, packed, rects, order, starts, places
@@ -94,8 +96,8 @@ def draw_backward(
         image, alpha, grad_image, grad_alpha, moments,
     )  # fmt: skip
     shapes = ((n, 3), (n, 4), (n, 3), (n,))
-    grads = [np.empty(shape, np.float32) for shape in shapes]
-    grad_colors = np.empty_like(colors)
+    grads = [recycled(shape, np.float32) for shape in shapes]
+    grad_colors = recycled(colors.shape, np.float32)
     shown = grad_colors[:, 0] if degree < 0 else scratch("grad_shown", (n, 3), np.float32)
     grad_view = np.empty((parts, 4, 3), np.float64)
     inputs = (means, quats, scales, opacities, viewmat, K, width, height)
@@ -118,19 +120,22 @@ def draw_backward(
 
 def _tile_lists(
     order: np.ndarray, rects: np.ndarray, tiles_x: int, places: np.ndarray, pairs: int
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Members, their bounds in each tile, and the tiles by falling load."""
+) -> Lists:
+    """Members, their bounds in each tile, and the tiles by falling load.
+
+    Those of the newest picture are kept: as a rule it is the next to be differentiated. That it is
+    the same picture shows in its ``places``: where they lie no other's can, while we hold them.
+    """
+    global _newest
+    if _newest is not None and _newest[0].ctypes.data == places.ctypes.data:
+        return _newest[1]
+    _newest = None
     members = list_members(order, rects, tiles_x, places, pairs)
     bounds = places[[0, -1]]
     busiest = np.argsort(bounds[0] - bounds[1], kind="stable").astype(np.int32)
-    return members, bounds, busiest
-
-
-def aligned(rows: int, columns: int) -> np.ndarray:
-    """Uninitialised (rows, columns) float32, from the beginning of a cache line on."""
-    memory = np.empty(rows * columns + CACHE_LINE, np.float32)
-    first = -memory.ctypes.data // memory.itemsize % CACHE_LINE
-    return memory[first : first + rows * columns].reshape(rows, columns)
+    lists = members, bounds, busiest
+    _newest = (places, lists) if members.nbytes <= LARGEST_KEPT else None
+    return lists
 
 
 def _eye(viewmat: np.ndarray) -> np.ndarray:

@@ -7,8 +7,10 @@ neighbour on the machine holds nobody else up.
 """
 
 import itertools
+import math
 import os
 import threading
+import weakref
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
@@ -33,9 +35,12 @@ HELPER = {**COMPILED, "no_cpython_wrapper": True}
 HELPER_REORDERED = {**REORDERED, "no_cpython_wrapper": True}
 FEW = 20_000
 LARGEST_KEPT = 64 * 2**20  # bytes; larger scratch memory goes back to the system after its call
+SMALL = 2**16  # bytes that malloc has at hand
+CACHE_LINE = 64  # bytes
 
 kernel_lock = threading.RLock()  # held from the first to the last kernel that shares scratch memory
 _kept: dict[str, np.ndarray] = {}
+_shelf: dict[int, bytearray] = {}  # by id: what `recycled` has back, the longest unused first
 _pool: list[ThreadPoolExecutor] = []
 
 
@@ -72,6 +77,31 @@ def scratch(name: str, shape: tuple[int, ...], dtype: Any) -> np.ndarray:
         if kept.nbytes <= LARGEST_KEPT:
             _kept[name] = kept
     return kept[:size].reshape(shape)
+
+
+def recycled(shape: tuple[int, ...], dtype: Any) -> np.ndarray:
+    """Return uninitialised memory for a result, from the beginning of a cache line on.
+
+    It is the caller's as long as anything refers to it, and then that of a later result. Memory
+    that is new from the system is filled with zeros, page by page, at the first touch: for a
+    picture and its gradients that took a sixth of the time.
+    """
+    count = math.prod(shape)
+    needed = count * np.dtype(dtype).itemsize + CACHE_LINE
+    if needed <= SMALL:
+        return np.empty(shape, dtype)
+    fitting = (key for key, kept in list(_shelf.items()) if needed <= len(kept) <= 2 * needed)
+    memory = _shelf.pop(next(fitting, 0), None) or bytearray(needed)
+    first = -np.frombuffer(memory, np.uint8).ctypes.data % CACHE_LINE
+    whole = np.frombuffer(memory, dtype, count, offset=first)  # all views of it keep it alive
+    weakref.finalize(whole, _put_back, memory).atexit = False
+    return whole.reshape(shape)
+
+
+def _put_back(memory: bytearray) -> None:
+    _shelf[id(memory)] = memory
+    while sum(map(len, _shelf.values())) > LARGEST_KEPT:
+        del _shelf[next(iter(_shelf))]
 
 
 def _threads() -> ThreadPoolExecutor:

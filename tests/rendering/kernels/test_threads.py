@@ -44,6 +44,25 @@ def test_scratch_memory_grows_and_is_used_again(monkeypatch):
     assert not np.shares_memory(huge, threads.scratch("another test's", (100,), np.float32))
 
 
+def test_a_results_memory_is_used_again_once_nobody_has_it(monkeypatch):
+    monkeypatch.setattr(threads, "_shelf", {})
+    first = threads.recycled((100, 300), np.float32)
+    address = first.ctypes.data
+    assert first.shape == (100, 300) and address % threads.CACHE_LINE == 0
+    assert threads.recycled((100, 300), np.float32).ctypes.data != address
+    threads._shelf.clear()
+    view = torch.from_numpy(first)[3:]
+    del first
+    assert not threads._shelf, "a view of it is still in use"
+    del view
+    again = threads.recycled((90, 300), np.int32)
+    assert again.shape == (90, 300) and again.ctypes.data == address
+    assert not threads._shelf
+    monkeypatch.setattr(threads, "LARGEST_KEPT", 8)
+    del again
+    assert not threads._shelf, "more than is to be kept"
+
+
 def test_pictures_drawn_from_several_threads_at_once_are_right():
     generator = torch.Generator().manual_seed(0)
     scenes = []

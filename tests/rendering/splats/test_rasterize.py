@@ -159,6 +159,26 @@ def test_an_older_pictures_gradient_survives_newer_calls(scene, derive):
     assert torch.equal(means.grad, again.grad) and "means" in wanted
 
 
+def test_pictures_may_be_differentiated_in_any_order(scene):
+    """The tiles' lists of the newest are kept: no other may take them for its own."""
+    scenes = [scene(n, 40, 40, seed=n) for n in (100, 300, 200)]
+    wanted = [means_gradient(rasterize(**each)[0], each) for each in map(tracked, scenes)]
+    for order in ((0, 1, 2), (2, 1, 0), (1, 2, 0)):
+        each = [tracked(arguments) for arguments in scenes]
+        images = [rasterize(**arguments)[0] for arguments in each]
+        for k in order:
+            assert torch.equal(means_gradient(images[k], each[k]), wanted[k])
+
+
+def tracked(arguments):
+    return arguments | {"means": arguments["means"].clone().requires_grad_()}
+
+
+def means_gradient(image, arguments):
+    image.square().sum().backward()
+    return arguments["means"].grad
+
+
 NAN, INF = float("nan"), float("inf")
 
 
