@@ -1,3 +1,4 @@
+import os
 import threading
 
 import numpy as np
@@ -31,6 +32,35 @@ def test_what_a_part_raises_is_raised():
 
     with pytest.raises(MemoryError, match="of 4"):
         threads.in_parallel(kernel, 4)
+
+
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="only Linux places threads")
+@pytest.mark.skipif(os.cpu_count() < 2, reason="one processor")
+def test_helpers_are_woken_on_another_processor_and_then_free(monkeypatch):
+    before, allowed = torch.get_num_threads(), os.sched_getaffinity(0)
+    torch.set_num_threads(2)
+    placed = []
+    place = os.sched_setaffinity
+    monkeypatch.setattr(os, "sched_setaffinity", lambda *a: placed.append(a) or place(*a))
+    for _ in range(2):  # the first starts the pool
+        threads.in_parallel(lambda part, parts: None, 4)
+    torch.set_num_threads(before)
+    helpers = {helper for helper, _ in placed}
+    assert helpers and threading.get_native_id() not in helpers
+    assert {len(there) for _, there in placed} == {len(allowed) - 1, len(allowed)}
+    assert all(os.sched_getaffinity(helper) == allowed for helper in helpers)
+
+
+def test_work_goes_on_where_threads_may_not_be_placed(monkeypatch):
+    def forbidden(*_):
+        raise PermissionError
+
+    monkeypatch.setattr(os, "sched_setaffinity", forbidden, raising=False)
+    monkeypatch.setattr(threads, "_helpers", [1])
+    done = []
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    threads.in_parallel(lambda part, parts: done.append(part), 4)
+    assert sorted(done) == [0, 1, 2, 3]
 
 
 def test_scratch_memory_grows_and_is_used_again(monkeypatch):
