@@ -79,7 +79,7 @@ def rasterize(
     """
     # The fast twin of rasterize_reference: a pixel meets only the splats whose ellipse crosses its
     # tile, in compiled loops that treat sixteen pixels at once, with the gradients written out by
-    # hand. Picture and gradients come 49 to 141 times as fast as from gsplat's PyTorch reference
+    # hand. Picture and gradients come 49 to 186 times as fast as from gsplat's PyTorch reference
     # (benchmarks/splats.py, "Gaussian splatting on the CPU").
     check_splats(
         means, quats, scales, opacities, colors, viewmat, K, width, height, sh_degree, background
