@@ -4,6 +4,7 @@ Each one runs alone in an empty folder, on the wheel: the package as a student i
 sight of the source tree. COURSE_PYTHON names another Python that has the package, to run them on.
 """
 
+import contextlib
 import json
 import os
 import shutil
@@ -24,6 +25,7 @@ ROOT = Path(__file__).parents[2]
 SOLUTIONS = sorted(ROOT.glob("solutions/*/*.ipynb"))
 EXERCISES = sorted(ROOT.glob("exercises/*/*.ipynb"))
 LECTURES = sorted(ROOT.glob("lectures/*.ipynb"))
+WARM = Path(__file__).with_name("warm_kernel.py")
 
 
 @pytest.fixture(scope="session")
@@ -70,13 +72,27 @@ def share_compiled_kernels(packages):
 def kernel(python, tmp_path_factory):
     """The kernel `python3` of all notebooks here is that Python."""
     folder = tmp_path_factory.mktemp("jupyter")
-    started = [str(python), "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    spec = {"argv": started, "display_name": "Python 3", "language": "python"}
-    (folder / "kernels" / "python3").mkdir(parents=True)
-    (folder / "kernels" / "python3" / "kernel.json").write_text(json.dumps(spec))
-    with pytest.MonkeyPatch.context() as patch:
+    with pytest.MonkeyPatch.context() as patch, started(python, folder) as command:
+        argv = [*map(str, command), "-f", "{connection_file}"]
+        spec = {"argv": argv, "display_name": "Python 3", "language": "python"}
+        (folder / "kernels" / "python3").mkdir(parents=True)
+        (folder / "kernels" / "python3" / "kernel.json").write_text(json.dumps(spec))
         patch.setenv("JUPYTER_PATH", str(folder))
         yield
+
+
+@contextlib.contextmanager
+def started(python, folder):
+    """What starts a kernel: a warm one where processes fork well."""
+    if sys.platform != "linux":
+        yield [python, "-m", "ipykernel_launcher"]
+        return
+    server = subprocess.Popen([python, WARM, "serve", folder / "socket"])
+    try:
+        yield [python, "-S", WARM, "ask", folder / "socket"]
+    finally:
+        server.kill()
+        server.wait()
 
 
 def test_notebooks_see_the_installed_package_and_not_the_source_tree(tmp_path):
