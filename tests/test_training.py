@@ -130,6 +130,15 @@ def test_gradients_are_shortened():
     assert max(norms) <= 0.5 + 1e-5
 
 
+def test_fused_differs_by_rounding_alone():
+    def trained(**options):
+        model, data, generator = task()
+        loss = lambda x, y: (model(x) - y).square().mean()  # noqa: E731
+        return descend(model, loss, data, 20, generator=generator, progress=False, **options)
+
+    assert trained(fused=True)["loss"] == pytest.approx(trained()["loss"], rel=1e-4)
+
+
 def test_a_number_that_is_not_one_stops_with_a_reason():
     with pytest.raises(FloatingPointError, match="loss became nan in step 2: the learning rate"):
         train(lambda t: {"loss": math.nan if t == 2 else 0.0}, 5, {}, progress=False)
