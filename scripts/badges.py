@@ -14,7 +14,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 REPOSITORY = PROJECT["urls"]["Repository"]
 TAG = f"v{PROJECT['version']}"
 # All other dependencies come with Colab, in versions that nothing here may change.
-NOT_ON_COLAB = ("plyfile",)
+NOT_ON_COLAB = ("anywidget", "plyfile", "psygnal")
 
 SET_UP = """\
 # Google Colab lacks the course's package: there this cell installs it. Elsewhere it does nothing.

@@ -10,6 +10,7 @@ from course_lib.show.figures import figure, pictures, use_style
 from course_lib.show.plane import plane
 
 __all__ = [
+    "SplatWidget",
     "attempt",
     "before_after",
     "cameras",
@@ -28,4 +29,8 @@ def __getattr__(name: str) -> Any:
         from course_lib.show.splats import splat_viewer
 
         return splat_viewer
+    if name == "SplatWidget":
+        from course_lib.show.splat_widget import SplatWidget
+
+        return SplatWidget
     raise AttributeError(f"module 'course_lib.show' has no attribute {name!r}")

@@ -1,10 +1,18 @@
 """What a student sees in JupyterLab: an exercise from opening it to handing it in, and lectures."""
 
+import ast
+import io
 import json
 import re
 import zipfile
 
+import nbformat
+import numpy as np
 import pytest
+import torch
+from PIL import Image
+
+from course_lib.metrics import ssim
 
 pytest.importorskip("playwright", reason="playwright is not installed")
 from playwright.sync_api import expect
@@ -14,6 +22,18 @@ NAME = f"exercises/{UNIT}/{UNIT}.ipynb"
 FORGETS_THE_BATCH = """def psnr(a, b):
     return -10.0 * torch.log10((a - b).square().mean()).expand(len(a))
 """
+LIVE = """import torch
+from course_lib import show
+from course_lib.rendering.splats import from_points
+
+points = torch.randn(600, 3, generator=torch.Generator().manual_seed(0))
+points = torch.nn.functional.normalize(points, dim=1)
+scene = from_points(points, points / 2 + 0.5, opacity=0.95)
+scene.log_scales = scene.log_scales - 0.7
+widget = show.SplatWidget(scene, eye=(0.0, -3.0, 1.0))
+"""
+WHERE = 'print("stands at", widget.eye)'
+ELSEWHERE = "widget.eye = (2.0, 2.0, 1.5)"
 
 
 @pytest.fixture
@@ -141,6 +161,62 @@ def test_sliders_and_viewers_of_saved_lectures_move(page, notebook, keep):
     page.mouse.up()
     assert settled(page, box, other_than=still) != still
     keep("reader-3-the-scene-orbited")
+
+
+def test_a_live_viewer_and_its_kernel_follow_each_other(page, notebook, keep, course):
+    names = {}
+    exec(LIVE, names)
+    widget = names["widget"]
+    cells = [nbformat.v4.new_code_cell(source) for source in (LIVE + "widget", WHERE, ELSEWHERE)]
+    heading = nbformat.v4.new_markdown_cell("# A live viewer")
+    known = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)"}}
+    written = nbformat.v4.new_notebook(cells=[heading, *cells], metadata=known)
+    nbformat.write(written, course / "live.ipynb")
+
+    book = notebook("live.ipynb")
+    run_again(page, cell(book, "SplatWidget"))
+    frame = book.locator("iframe[title='Splat viewer']")
+    frame.content_frame.locator("body[data-frames]").wait_for()
+    frame.content_frame.locator("p").evaluate("p => p.style.display = 'none'")
+    see(frame)
+    box = inside(frame)
+    begins = settled(page, box)
+    assert likeness(begins, widget) > 0.9
+    keep("live-1-a-viewer-with-a-kernel")
+
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + 150, y + 40, steps=8)
+    page.mouse.up()
+    turned = settled(page, box, other_than=begins)
+    run_again(page, cell(book, WHERE))
+    see(frame)
+    told = re.search(r"stands at (\[.*?\])", book.inner_text())[1]
+    assert ast.literal_eval(told) != widget.eye
+    widget.eye = ast.literal_eval(told)
+    assert likeness(turned, widget) > 0.9 > likeness(begins, widget)
+    keep("live-2-the-kernel-knows-where-the-reader-stands")
+
+    run_again(page, cell(book, ELSEWHERE))
+    see(frame)
+    widget.eye = (2.0, 2.0, 1.5)
+    assert likeness(settled(page, inside(frame), other_than=turned), widget) > 0.9
+    keep("live-3-moved-by-the-kernel")
+
+
+def inside(frame):
+    """Where a frame's page is, without its border of one pixel."""
+    box = frame.bounding_box()
+    size = {side: round(box[side]) - 2 for side in ("width", "height")}
+    return {"x": round(box["x"]) + 1, "y": round(box["y"]) + 1, **size}
+
+
+def likeness(shot, widget):
+    """Structural similarity of a screenshot to what the rasteriser draws from there."""
+    pixels = np.asarray(Image.open(io.BytesIO(shot)).convert("RGB"), np.float32) / 255
+    shown = torch.from_numpy(pixels).permute(2, 0, 1)[None]
+    return ssim(shown, widget.picture(shown.shape[3], shown.shape[2])[None]).item()
 
 
 def settled(page, box, other_than=None):
