@@ -131,12 +131,8 @@ def test_gradients_are_shortened():
 
 
 def test_fused_differs_by_rounding_alone():
-    def trained(**options):
-        model, data, generator = task()
-        loss = lambda x, y: (model(x) - y).square().mean()  # noqa: E731
-        return descend(model, loss, data, 20, generator=generator, progress=False, **options)
-
-    assert trained(fused=True)["loss"] == pytest.approx(trained()["loss"], rel=1e-4)
+    (_, fused), (_, plain) = learn(20, fused=True), learn(20)
+    assert fused["loss"] == pytest.approx(plain["loss"], rel=1e-4)
 
 
 def test_a_number_that_is_not_one_stops_with_a_reason():
