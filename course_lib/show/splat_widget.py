@@ -14,7 +14,7 @@ from torch import Tensor
 
 from course_lib.rendering import look_at, pinhole
 from course_lib.rendering.splats import Gaussians, rasterize
-from course_lib.show.splats import EYE, FIELD_OF_VIEW, TARGET, splat_viewer_html
+from course_lib.show.splats import EYE, FIELD_OF_VIEW, TARGET, rgb, splat_viewer_html
 
 
 class SplatWidget(anywidget.AnyWidget):
@@ -26,10 +26,12 @@ class SplatWidget(anywidget.AnyWidget):
         eye: where the camera stands at first, world units; z is up.
         target: what it orbits, world units.
         field_of_view: vertical, in radians.
-        **page: background and title, as in `splat_viewer_html`.
+        background: a CSS colour.
+        **page: title, as in `splat_viewer_html`.
 
     Attributes:
-        eye: where the reader stands now; set it to move the camera, ``observe`` it to follow.
+        eye: where the reader stands now; set it to move the camera, ``observe`` it to follow. The
+            browser keeps it some degrees off the vertical through target.
 
     Raises:
         ValueError: as `splat_viewer_html`.
@@ -57,10 +59,12 @@ class SplatWidget(anywidget.AnyWidget):
         eye: tuple[float, float, float] = EYE,
         target: tuple[float, float, float] = TARGET,
         field_of_view: float = FIELD_OF_VIEW,
+        background: str = "white",
         **page: str,
     ) -> None:
         view = {"eye": eye, "target": target, "field_of_view": field_of_view}
-        text = splat_viewer_html(gaussians, **view, **page)
+        text = splat_viewer_html(gaussians, background=background, **view, **page)
+        self.background = rgb(background)
         self.gaussians, self.target, self.field_of_view = gaussians, tuple(target), field_of_view
         super().__init__(page=text, height=height, eye=list(eye))
 
@@ -81,7 +85,7 @@ class SplatWidget(anywidget.AnyWidget):
     def picture(
         self, width: int = 480, height: int = 360, *, sh_degree: int | None = None
     ) -> Tensor:
-        """Return what the course's rasteriser draws from there, (3, H, W) in [0, 1], on white.
+        """Return what the course's rasteriser draws from there, (3, H, W) in [0, 1].
 
         Args:
             width: in pixels.
@@ -92,6 +96,6 @@ class SplatWidget(anywidget.AnyWidget):
         degree = scene.sh_degree if sh_degree is None else sh_degree
         shape = (scene.means, scene.quats, scene.scales, scene.opacities)
         camera = (*self.camera(width, height), width, height)
-        white = torch.ones(3, device=scene.means.device)
-        image, _ = rasterize(*shape, scene.sh, *camera, sh_degree=degree, background=white)
+        behind = self.background.to(scene.means.device)
+        image, _ = rasterize(*shape, scene.sh, *camera, sh_degree=degree, background=behind)
         return image.permute(2, 0, 1).clamp(0, 1)

@@ -64,20 +64,26 @@ def first_view(
     title: str = "",
 ) -> bytes:
     """Return what the viewer shows at first as a small JPEG; arguments as there."""
-    from PIL import Image, ImageColor
+    from PIL import Image
 
     side = STILL_SIZE
-    behind = torch.tensor(ImageColor.getrgb(background)[:3]) / 255
     shape = (gaussians.means, gaussians.quats, gaussians.scales, gaussians.opacities)
     camera = look_at(eye, target), pinhole(side, side, field_of_view)
     with torch.no_grad():
         image, _ = rasterize(
-            *shape, gaussians.sh, *camera, side, side, sh_degree=0, background=behind
+            *shape, gaussians.sh, *camera, side, side, sh_degree=0, background=rgb(background)
         )
     pixels = (255 * image.clamp(0, 1)).round().to(torch.uint8).numpy()
     stream = io.BytesIO()
     Image.fromarray(pixels).save(stream, "JPEG", quality=75)
     return stream.getvalue()
+
+
+def rgb(color: str) -> torch.Tensor:
+    """Return a CSS colour as (3,) numbers in [0, 1]."""
+    from PIL import ImageColor
+
+    return torch.tensor(ImageColor.getrgb(color)[:3]) / 255
 
 
 def splat_viewer_html(

@@ -34,6 +34,7 @@ widget = show.SplatWidget(scene, eye=(0.0, -3.0, 1.0))
 """
 WHERE = 'print("stands at", widget.eye)'
 ELSEWHERE = "widget.eye = (2.0, 2.0, 1.5)"
+ABOVE = "widget.eye = (0.0, 0.0, 3.0)  # a camera that shows up upwards cannot look straight down"
 
 
 @pytest.fixture
@@ -167,7 +168,9 @@ def test_a_live_viewer_and_its_kernel_follow_each_other(page, notebook, keep, co
     names = {}
     exec(LIVE, names)
     widget = names["widget"]
-    cells = [nbformat.v4.new_code_cell(source) for source in (LIVE + "widget", WHERE, ELSEWHERE)]
+    cells = [
+        nbformat.v4.new_code_cell(source) for source in (LIVE + "widget", WHERE, ELSEWHERE, ABOVE)
+    ]
     heading = nbformat.v4.new_markdown_cell("# A live viewer")
     known = {"kernelspec": {"name": "python3", "display_name": "Python 3 (ipykernel)"}}
     written = nbformat.v4.new_notebook(cells=[heading, *cells], metadata=known)
@@ -203,6 +206,14 @@ def test_a_live_viewer_and_its_kernel_follow_each_other(page, notebook, keep, co
     widget.eye = (2.0, 2.0, 1.5)
     assert likeness(settled(page, inside(frame), other_than=turned), widget) > 0.9
     keep("live-3-moved-by-the-kernel")
+
+    run_again(page, cell(book, ABOVE))
+    see(frame)
+    overhead = settled(page, inside(frame), other_than=turned)
+    run_again(page, cell(book, WHERE))
+    widget.eye = ast.literal_eval(re.search(r"stands at (\[.*?\])", book.inner_text())[1])
+    assert 2.9 < widget.eye[2] < 3
+    assert likeness(overhead, widget) > 0.9
 
 
 def inside(frame):

@@ -46,6 +46,12 @@ def test_picture_is_the_rasterisers_from_where_the_reader_stands(scene):
     assert not torch.equal(widget.picture(60, 40, sh_degree=0), drawn)
 
 
+def test_picture_has_the_viewers_background(scene):
+    widget = show.SplatWidget(scene, eye=(0, -40, 0), background="#0072b2")
+    corner = widget.picture(20, 20)[:, 0, 0]
+    assert torch.allclose(corner, torch.tensor([0, 0x72, 0xB2]) / 255)
+
+
 def test_python_follows_the_reader(scene):
     widget, seen = show.SplatWidget(scene), []
     widget.observe(lambda change: seen.append(change.new), "eye")
