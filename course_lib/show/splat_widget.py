@@ -27,7 +27,7 @@ class SplatWidget(anywidget.AnyWidget):
         target: what it orbits, world units.
         field_of_view: vertical, in radians.
         background: a CSS colour.
-        **page: title, as in `splat_viewer_html`.
+        title: of the viewer, its alternative text.
 
     Attributes:
         eye: where the reader stands now; set it to move the camera, ``observe`` it to follow. The
@@ -60,10 +60,10 @@ class SplatWidget(anywidget.AnyWidget):
         target: tuple[float, float, float] = TARGET,
         field_of_view: float = FIELD_OF_VIEW,
         background: str = "white",
-        **page: str,
+        title: str = "Gaussian splats",
     ) -> None:
         view = {"eye": eye, "target": target, "field_of_view": field_of_view}
-        text = splat_viewer_html(gaussians, background=background, **view, **page)
+        text = splat_viewer_html(gaussians, background=background, title=title, **view)
         self.background = rgb(background)
         self.gaussians, self.target, self.field_of_view = gaussians, tuple(target), field_of_view
         super().__init__(page=text, height=height, eye=list(eye))

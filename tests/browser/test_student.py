@@ -204,12 +204,13 @@ def test_a_live_viewer_and_its_kernel_follow_each_other(page, notebook, keep, co
     run_again(page, cell(book, ELSEWHERE))
     see(frame)
     widget.eye = (2.0, 2.0, 1.5)
-    assert likeness(settled(page, inside(frame), other_than=turned), widget) > 0.9
+    moved = settled(page, inside(frame), other_than=turned)
+    assert likeness(moved, widget) > 0.9
     keep("live-3-moved-by-the-kernel")
 
     run_again(page, cell(book, ABOVE))
     see(frame)
-    overhead = settled(page, inside(frame), other_than=turned)
+    overhead = settled(page, inside(frame), other_than=moved)
     run_again(page, cell(book, WHERE))
     widget.eye = ast.literal_eval(re.search(r"stands at (\[.*?\])", book.inner_text())[1])
     assert 2.9 < widget.eye[2] < 3
